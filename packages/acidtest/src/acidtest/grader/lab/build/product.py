@@ -1,0 +1,33 @@
+"""The outcome of a build: what the run must mount and set, and what the candidate should know."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from acidtest.grader.lab.sandbox import Mount
+
+
+class Built(BaseModel):
+    """A built submission; give `app_tree` as the layered tree, with `mounts`, `cwd` and `env`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    app_tree: Path
+    """The tree after the build, on the host; shown to the service at `/app`."""
+    cwd: str = "/app"
+    """The service's folder as it sees it: `/app` or a folder below it (a host path where the driver does not isolate)."""
+    mounts: tuple[Mount, ...] = ()
+    """What else it needs to see, read-only: its environment, interpreter, node."""
+    env: dict[str, str] = {}
+    """PATH and the language's own variables; the run adds the recipe's environment to it."""
+    notes: tuple[str, ...] = ()
+    log_tail: str = ""
+    """The last lines of the build's output; hostile text."""
+    seconds: float = 0.0
+    cached: bool = False
+    """Whether the dependency environment was found ready."""
+
+    @property
+    def path_entries(self) -> tuple[str, ...]:
+        """The folders of PATH, first one first."""
+        return tuple(self.env.get("PATH", "").split(":"))
