@@ -1,0 +1,1 @@
+"""AcidTest judges backend services the way production would."""

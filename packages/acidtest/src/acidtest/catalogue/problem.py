@@ -1,0 +1,99 @@
+"""A problem package as data: `problem.yaml`, with unknown keys as errors."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GroupSpec(_Model):
+    """A group of checks that share a world: one fresh database, one cache, fresh processes."""
+
+    name: str
+    title: str
+    weight: float = Field(gt=0)
+    replicas: int = Field(default=1, ge=1, le=4)
+    quick: bool = True
+    """Whether `--quick` runs it: no load, no stalls, no crashes."""
+    fresh: Literal["group", "check"] = "group"
+    """Whether each check of the group gets a world of its own."""
+    env: dict[str, str] = {}
+    """Extra environment of the service in this group, such as a time zone."""
+
+
+class FieldSpec(_Model):
+    """One field of a resource and the names other people give it."""
+
+    names: tuple[str, ...] = Field(min_length=1)
+    """Names tried in order; the first is the statement's own."""
+    required: bool = False
+    """Whether a client must send it."""
+    produced: bool = False
+    """Whether only the service sets it."""
+
+
+class ResourceSpec(_Model):
+    """A noun of the problem with its fields by canonical name."""
+
+    fields: dict[str, FieldSpec]
+
+
+class OperationSpec(_Model):
+    """An operation of the problem in the statement's own words."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    """Template in canonical names, such as `/books/{book_id}/reviews`."""
+    aliases: tuple[str, ...] = ()
+    """Other templates tried when the first is not there."""
+    sends: str | None = None
+    """Resource of the request body."""
+    returns: str | None = None
+    """Resource of the answer, or of each item when `many`."""
+    many: bool = False
+
+
+class SubmissionSpec(_Model):
+    """A submission kept with the package and what must come of it."""
+
+    path: str
+    """Folder relative to the package, or to the repository when it begins with `//`."""
+    minimum: float = 0.0
+    maximum: float = 100.0
+
+
+class ReferenceSpec(_Model):
+    """Where the reference service lies."""
+
+    root: str
+    """Folder of the repository that holds all it needs, relative to the package."""
+    path: str
+    """The service inside that folder."""
+    include: tuple[str, ...]
+    """What of the root is copied, as paths relative to it."""
+
+
+class Problem(_Model):
+    """One problem of the catalogue."""
+
+    slug: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    uuid: str
+    version: str
+    title: str
+    level: Literal["L1", "L2", "L3", "L4"]
+    minutes: int
+    seeds: tuple[str, ...]
+    needs: tuple[Literal["postgres", "redis"], ...]
+    contract: Literal["lenient", "strict"] = "lenient"
+    requirements: dict[str, str]
+    """Requirement ids with one sentence each; the same ids as in `statement.md`."""
+    operations: dict[str, OperationSpec]
+    resources: dict[str, ResourceSpec]
+    groups: tuple[GroupSpec, ...]
+    reference: ReferenceSpec
+    folder: Path = Field(default=Path(), exclude=True)
+    """Where the package lies; set by the loader."""

@@ -1,0 +1,1 @@
+"""The words every part of AcidTest shares: verdicts, evidence, events, score, errors."""

@@ -1,0 +1,128 @@
+"""Evidence: what was seen on the wire, on one clock, so that a lost point can be seen again.
+
+Every record carries `at`, seconds on the run's monotonic clock (see `core.clock`), so that
+requests, statements, cache commands, log lines and injected faults can be drawn on one line.
+All text in here may come from a submission and is hostile: whoever shows it must escape it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_TEXT = 4_096
+"""Characters kept of any single text in evidence; more is cut and marked."""
+
+
+def clip(text: str, limit: int = MAX_TEXT) -> str:
+    """Return `text` cut to `limit` characters, saying at its end how many were left out."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}… [{len(text) - limit} more characters]"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: float
+    """Seconds since the run began."""
+
+
+class HttpExchange(_Record):
+    """One request and what came back."""
+
+    type: Literal["http"] = "http"
+    method: str
+    url: str
+    request_headers: dict[str, str] = {}
+    request_body: str | None = None
+    status: int | None = None
+    """None when no answer came."""
+    response_headers: dict[str, str] = {}
+    response_body: str = ""
+    error: str | None = None
+    seconds: float = 0.0
+    replica: str = ""
+    curl: str = ""
+    """The same request as a command a person can paste."""
+
+
+class SqlStatement(_Record):
+    """One statement as the PostgreSQL proxy saw it go by."""
+
+    type: Literal["sql"] = "sql"
+    connection: int
+    text: str
+    parameters: tuple[str | None, ...] = ()
+    """Bound values as text; None is SQL NULL, binary values are hex with a `\\x` prefix."""
+    seconds: float | None = None
+    rows: int | None = None
+    error: str | None = None
+    """SQLSTATE and message, when the server refused it."""
+    replica: str = ""
+
+
+class RedisCommand(_Record):
+    """One command as the Redis proxy saw it go by."""
+
+    type: Literal["redis"] = "redis"
+    connection: int
+    command: str
+    arguments: tuple[str, ...] = ()
+    reply: str = ""
+    """A short form of the reply: `nil`, `OK`, `12 bytes`, `error …`."""
+    hit: bool | None = None
+    """For reads of one key: whether there was a value."""
+    seconds: float | None = None
+    replica: str = ""
+
+
+class LogLine(_Record):
+    """One line the service wrote to its standard output or error."""
+
+    type: Literal["log"] = "log"
+    stream: Literal["stdout", "stderr"]
+    text: str
+    replica: str = ""
+
+
+class FaultMark(_Record):
+    """Something the judge did to the service's world: a cut, a stall, a signal, its end."""
+
+    type: Literal["fault"] = "fault"
+    target: str
+    """`postgres`, `redis`, `process`, …"""
+    text: str
+
+
+class Note(_Record):
+    """A sentence of the check itself: what it did or counted at this moment."""
+
+    type: Literal["note"] = "note"
+    text: str
+
+
+Moment = Annotated[
+    HttpExchange | SqlStatement | RedisCommand | LogLine | FaultMark | Note,
+    Field(discriminator="type"),
+]
+"""Anything that happened at one time."""
+
+
+class Evidence(BaseModel):
+    """Why a check did not pass, complete enough to see it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expected: str = ""
+    observed: str = ""
+    timeline: tuple[Moment, ...] = ()
+    tables: dict[str, list[dict[str, str | None]]] = {}
+    """Named small row sets, such as `before` and `after`; every value as text."""
+    plan: str | None = None
+    """EXPLAIN output, where a plan is the point."""
+    seed: int | None = None
+
+    @property
+    def curl(self) -> tuple[str, ...]:
+        """The requests of the timeline as commands, in order."""
+        return tuple(m.curl for m in self.timeline if isinstance(m, HttpExchange) and m.curl)

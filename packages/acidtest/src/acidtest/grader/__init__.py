@@ -1,0 +1,1 @@
+"""The grader: from somebody's folder to a judged report."""
