@@ -1,4 +1,4 @@
-"""What came in, and how much of it we accept; a room of its own because every later stage reads it."""
+"""What came in, and how much of it we accept; every later stage reads it."""
 
 from datetime import datetime
 from pathlib import Path
@@ -49,11 +49,11 @@ class Submission(BaseModel):
     commit: str | None = None
     """The commit that was checked out, when the submission is a git repository."""
     committed_at: datetime | None = None
-    """When that commit was made, in UTC; None when unknown: dependencies then resolve as of today."""
+    """When that commit was made, in UTC; None means dependencies resolve as of today."""
     notes: tuple[str, ...] = ()
     """Sentences for the candidate about what was left out or looks odd."""
 
     @property
     def subdirectory(self) -> str:
-        """The service's folder relative to the copy, in POSIX form; `.` when it is the whole copy."""
+        """The service's folder relative to the copy, POSIX; `.` when it is the whole copy."""
         return self.root.relative_to(self.tree).as_posix()
