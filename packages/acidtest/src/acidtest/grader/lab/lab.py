@@ -1,0 +1,157 @@
+"""One submission's laboratory: its built tree, its database cluster, the worlds made of them."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from acidtest.catalogue.problem import Problem
+from acidtest.core.clock import RunClock
+from acidtest.grader.lab.build import Built
+from acidtest.grader.lab.intake import Submission
+from acidtest.grader.lab.journal import Journal
+from acidtest.grader.lab.postgres import Cluster
+from acidtest.grader.lab.recipe import Recipe
+from acidtest.grader.lab.sandbox import Driver, Limits
+from acidtest.grader.lab.schema import shape_of, tables_of
+from acidtest.grader.lab.wiring import Wiring
+from acidtest.grader.lab.world import World, WorldPlan
+
+MIGRATED = "migrated"
+"""The database every world's own is copied from, after the submission's migrations ran on it."""
+_MIGRATION_SECONDS = 120.0
+_LOG_LINES = 200
+
+
+class CommandOutcome(NamedTuple):
+    """What came of a command of the submission."""
+
+    exit_code: int | None
+    """None when it did not end in time."""
+    seconds: float
+    log: str
+
+
+class MigrationReport(NamedTuple):
+    """What the submission's migrations did to an empty database, and what a second run changed."""
+
+    command: str | None
+    """None when it declares none and none was recognised."""
+    first: CommandOutcome | None = None
+    second: CommandOutcome | None = None
+    tables: tuple[str, ...] = ()
+    shape_first: tuple[str, ...] = ()
+    shape_second: tuple[str, ...] = ()
+
+
+class Lab:
+    """Everything worlds are made of. Built once for a run."""
+
+    def __init__(
+        self,
+        *,
+        problem: Problem,
+        submission: Submission,
+        recipe: Recipe,
+        built: Built,
+        driver: Driver,
+        cluster: Cluster,
+        run_dir: Path,
+        clock: RunClock,
+    ) -> None:
+        self.problem = problem
+        self.submission = submission
+        self.recipe = recipe
+        self.built = built
+        self.driver = driver
+        self.cluster = cluster
+        self.run_dir = run_dir
+        self.clock = clock
+        self.secret = secrets.token_urlsafe(24)
+        self.migration = MigrationReport(command=recipe.migrate)
+        self._numbers = iter(range(1, 10_000))
+
+    async def migrate(self, emit: Callable[[str], None]) -> MigrationReport:
+        """Run the submission's migrations on an empty database, twice, and keep the first result.
+
+        A migration that fails is a fact for the checks, not an error here.
+        """
+        await self.cluster.create_database(MIGRATED)
+        if self.recipe.migrate is None:
+            return self.migration
+        emit(f"running {self.recipe.migrate}")
+        first = await self._command(self.recipe.migrate, MIGRATED)
+        shape = await self._shape(MIGRATED)
+        again = "migrated_again"
+        await self.cluster.create_database(again, template=MIGRATED)
+        emit("running it a second time")
+        second = await self._command(self.recipe.migrate, again)
+        self.migration = MigrationReport(
+            command=self.recipe.migrate,
+            first=first,
+            second=second,
+            tables=await self._tables(MIGRATED),
+            shape_first=shape,
+            shape_second=await self._shape(again),
+        )
+        await self.cluster.drop_database(again)
+        return self.migration
+
+    @asynccontextmanager
+    async def world(self, plan: WorldPlan) -> AsyncIterator[World]:
+        """Make a fresh world, its service running and ready; all of it ends with the block.
+
+        Raises:
+            SubmissionError: the service does not start in it.
+        """
+        number = next(self._numbers)
+        database = f"app{number}"
+        directory = self.run_dir / f"world-{number}"
+        await asyncio.to_thread(directory.mkdir)
+        try:
+            await self.cluster.create_database(database, template=MIGRATED)
+            async with World.opened(self, plan, database=database, directory=directory) as world:
+                yield world
+        finally:
+            await self.cluster.drop_database(database)
+            await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+
+    async def _command(self, command: str, database: str) -> CommandOutcome:
+        """Run one command of the submission as the service itself would run."""
+        journal = Journal(self.clock)
+        lines: list[str] = []
+
+        def keep(_stream: str, text: str) -> None:
+            del lines[: -_LOG_LINES + 1]
+            lines.append(text)
+
+        async with AsyncExitStack() as stack:
+            wiring = await stack.enter_async_context(
+                Wiring.opened(self, database=database, journal=journal, directory=self.run_dir)
+            )
+            sandbox, _ = await wiring.prepare("migrate", command, keep, limits=Limits())
+            stack.push_async_callback(sandbox.close)
+            begun = self.clock.now()
+            code = await sandbox.wait(_MIGRATION_SECONDS)
+            return CommandOutcome(code, self.clock.now() - begun, "\n".join(lines))
+
+    async def _shape(self, database: str) -> tuple[str, ...]:
+        connection = await self.cluster.admin(database)
+        try:
+            return await shape_of(connection)
+        finally:
+            await connection.close()
+
+    async def _tables(self, database: str) -> tuple[str, ...]:
+        connection = await self.cluster.admin(database)
+        try:
+            return await tables_of(connection)
+        finally:
+            await connection.close()
+
+    def environment(self, offered: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of a program of the submission."""
+        return {**self.built.env, **self.recipe.environment(offered)}

@@ -1,0 +1,156 @@
+"""The judge's own eyes on the service's database: a superuser connection past every proxy."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from acidtest.grader.lab.postgres import Cluster
+from acidtest.grader.lab.schema import (
+    Column,
+    Constraint,
+    Index,
+    columns_of,
+    constraints_of,
+    indexes_of,
+    shape_of,
+    tables_of,
+)
+
+
+class Place(NamedTuple):
+    """A column in which a value was found."""
+
+    table: str
+    """Quoted and qualified."""
+    column: str
+    """As the catalogue has it, not quoted."""
+
+
+def quote(name: str) -> str:
+    """Return `name` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Database:
+    """The service's database, seen with all rights and through no proxy."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator["asyncpg.Connection[Any]"]:
+        """Open a superuser connection for the length of the block."""
+        connection = await self.cluster.admin(self.name)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=5)
+
+    async def fetch(self, sql: str, *arguments: object) -> list[dict[str, Any]]:
+        """Run one statement and return its rows."""
+        async with self.connection() as connection:
+            return [dict(row) for row in await connection.fetch(sql, *arguments, timeout=60)]
+
+    async def execute(self, sql: str, *arguments: object) -> str:
+        """Run one statement and return its command tag."""
+        async with self.connection() as connection:
+            return str(await connection.execute(sql, *arguments, timeout=120))
+
+    async def tables(self) -> list[str]:
+        """Every table of the service, quoted and qualified."""
+        async with self.connection() as connection:
+            return list(await tables_of(connection))
+
+    async def columns(self, table: str) -> list[Column]:
+        """The columns of a table (quoted name), in order."""
+        async with self.connection() as connection:
+            return await columns_of(connection, table)
+
+    async def indexes(self, table: str) -> list[Index]:
+        """The indexes of a table (quoted name)."""
+        async with self.connection() as connection:
+            return await indexes_of(connection, table)
+
+    async def constraints(self, table: str) -> list[Constraint]:
+        """The constraints of a table (quoted name)."""
+        async with self.connection() as connection:
+            return await constraints_of(connection, table)
+
+    async def shape(self) -> tuple[str, ...]:
+        """The schema as sorted lines, so that two states can be compared."""
+        async with self.connection() as connection:
+            return await shape_of(connection)
+
+    async def counts(self) -> dict[str, int]:
+        """Rows of every table; what `changes nothing` is measured by."""
+        async with self.connection() as connection:
+            return {
+                name: await connection.fetchval(f"select count(*) from {name}")  # noqa: S608 - quoted
+                for name in await tables_of(connection)
+            }
+
+    async def locate(self, value: str) -> Place | None:
+        """Find the column that holds exactly `value` as text, wherever the service put it."""
+        async with self.connection() as connection:
+            places = [
+                Place(table, column.name)
+                for table in await tables_of(connection)
+                for column in await columns_of(connection, table)
+            ]
+            for place in places:
+                found = await connection.fetchval(
+                    f"select exists (select from {place.table}"  # noqa: S608 - quoted
+                    f" where {quote(place.column)}::text = $1)",
+                    value,
+                )
+                if found:
+                    return place
+        return None
+
+    async def multiply(
+        self, place: Place, value: str, count: int, *, changes: Mapping[str, str] | None = None
+    ) -> None:
+        """Copy the row in which `place` holds `value` until there are `count` more of it.
+
+        Keys and unique columns get values of their own.
+
+        Args:
+            place: where the row is, from `locate`.
+            value: the text that marks the row.
+            count: how many copies to add.
+            changes: SQL expressions by column that may use `n`, from 1 to `count`.
+        """
+        changes = changes or {}
+        names, expressions = [], []
+        for column in await self.columns(place.table):
+            expression = _copied(column, changes)
+            if expression is not None:
+                names.append(quote(column.name))
+                expressions.append(expression)
+        await self.execute(
+            f"insert into {place.table} ({', '.join(names)})"  # noqa: S608 - quoted
+            f" select {', '.join(expressions)} from {place.table} as t,"
+            f" generate_series(1, {int(count)}) as n where t.{quote(place.column)}::text = $1",
+            value,
+        )
+        await self.execute(f"analyze {place.table}")
+
+
+def _copied(column: Column, changes: Mapping[str, str]) -> str | None:
+    """The expression that fills a copied column, or None to leave it to its default."""
+    if column.name in changes:
+        return changes[column.name]
+    own = f"t.{quote(column.name)}"
+    if column.generated or (column.in_unique and column.has_default):
+        return None
+    if not column.in_unique:
+        return own
+    if column.type == "uuid":
+        return "gen_random_uuid()"
+    if column.type in {"smallint", "integer", "bigint"} or column.type.startswith("numeric"):
+        return f"{own} + n"
+    word = f"substr(md5(n::text || random()::text), 1, 20)::{column.type}"
+    return "null" if column.nullable else word

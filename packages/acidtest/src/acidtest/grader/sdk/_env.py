@@ -1,0 +1,276 @@
+"""The world as a check sees it: the service through the dialect, the rest as levers."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import redis.asyncio
+
+from acidtest.core.evidence import LogLine, Note, SqlStatement
+from acidtest.grader.client import HttpClient, Reply, Request
+from acidtest.grader.contract import Examiner, OpenApiDocument
+from acidtest.grader.dialect import Dialect, Item
+from acidtest.grader.lab.journal import Journal
+from acidtest.grader.lab.lab import MigrationReport
+from acidtest.grader.lab.proxy import PostgresProxy, RedisProxy
+from acidtest.grader.lab.service import Service
+from acidtest.grader.lab.world import World
+from acidtest.grader.sdk._answer import Answer
+from acidtest.grader.sdk._database import Database
+from acidtest.grader.sdk._outcomes import fail
+from acidtest.grader.sdk._seen import Seen
+
+_QUIET = 0.06
+"""Seconds without a statement or command after which a request's work is taken to be over."""
+_RESTLESS = 1.0
+"""Seconds after which we stop waiting for quiet: something works in the background."""
+_MAX_PAGES = 2_000
+
+
+class Knowledge(NamedTuple):
+    """What a run found out about the service before the first check."""
+
+    dialect: Dialect
+    openapi: OpenApiDocument | None
+    examiner: Examiner
+
+
+class Env:
+    """What a check is given. One per check; the world behind it may be shared by its group."""
+
+    def __init__(self, world: World, knowledge: Knowledge, *, check: str, seed: int) -> None:
+        self._world = world
+        self.dialect = knowledge.dialect
+        self.openapi = knowledge.openapi
+        """The service's own document, where one was found."""
+        self.examiner = knowledge.examiner
+        """Judges documents and answers, in a process of its own."""
+        self.check = check
+        self.seed = seed
+        self.rng = random.Random(f"{seed}:{check}")  # noqa: S311 - repeatable, not secret
+        self.db = Database(world.cluster, world.database)
+        self.began = world.clock.now()
+
+    # The service ---------------------------------------------------------------------------
+
+    async def call(
+        self,
+        operation: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        replica: int | None = None,
+        deadline: float = 10.0,
+        **ids: object,
+    ) -> Answer:
+        """Ask for one operation in canonical names, such as `call("create_book", {...})`.
+
+        Args:
+            operation: a name from `problem.yaml`.
+            body: canonical fields; unknown names are sent as they are.
+            query: query parameters, sent as they are.
+            headers: extra headers.
+            replica: which instance to ask, from 0; None takes them in turn.
+            deadline: seconds until the answer counts as missing.
+            **ids: values for the path, such as `book_id`.
+        """
+        spec = self.dialect.problem.operations[operation]
+        encoded = None
+        if body is not None:
+            fields = self.dialect.encode(spec.sends, dict(body)) if spec.sends else dict(body)
+            encoded = dump_json(fields)
+        return await self.send(
+            operation,
+            encoded,
+            query=query,
+            headers=headers,
+            replica=replica,
+            deadline=deadline,
+            **ids,
+        )
+
+    async def send(
+        self,
+        operation: str,
+        body: bytes | None = None,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        replica: int | None = None,
+        deadline: float = 10.0,
+        method: str | None = None,
+        **ids: object,
+    ) -> Answer:
+        """Ask for one operation with a body of raw bytes, or with another method."""
+        self._must_be_known(operation)
+        sent = dict(headers or {})
+        if body is not None:
+            sent.setdefault("Content-Type", content_type)
+        request = Request(
+            method=method or self.dialect.method(operation),
+            path=self.dialect.path(operation, **ids),
+            query=query or {},
+            headers=sent,
+            body=body,
+        )
+        reply = await self.http.send(request, replica=replica, deadline=deadline)
+        return Answer(reply, operation=operation, dialect=self.dialect)
+
+    async def get(self, path: str, *, replica: int | None = None, deadline: float = 10.0) -> Reply:
+        """Send a plain GET to `path`, which is not translated."""
+        return await self.http.send(Request("GET", path), replica=replica, deadline=deadline)
+
+    def _must_be_known(self, operation: str) -> None:
+        for mismatch in self.dialect.mismatches:
+            if mismatch.subject == operation:
+                fail(
+                    f"The operation {operation} was not found in the service: {mismatch.reason}",
+                    expected=f"one of {', '.join(mismatch.tried)}",
+                    observed="none of them answers",
+                )
+
+    async def walk(
+        self,
+        operation: str,
+        *,
+        replica: int | None = None,
+        query: Mapping[str, str] | None = None,
+        **ids: object,
+    ) -> list[Item]:
+        """Every item of a list, all its pages walked; fails or skips the check if that breaks."""
+        answer = await self.call(operation, query=query, replica=replica, **ids)
+        answer.expect({200}, f"{operation} does not answer 200")
+        items = list(answer.items)
+        for _ in range(_MAX_PAGES):
+            following = self.dialect.page(operation, answer.reply)
+            if following is None:
+                break
+            reply = await self.http.send(following, replica=replica)
+            answer = Answer(reply, operation=operation, dialect=self.dialect)
+            answer.expect({200}, f"The next page of {operation} does not answer 200")
+            if not answer.items:
+                break
+            items += answer.items
+        return items
+
+    @property
+    def http(self) -> HttpClient:
+        """The client every request goes through."""
+        return self._world.service.http
+
+    @property
+    def replicas(self) -> int:
+        """How many instances run."""
+        return len(self._world.service.replicas)
+
+    @property
+    def service(self) -> Service:
+        """The processes: kill, stop, start, usage."""
+        return self._world.service
+
+    @property
+    def tree(self) -> Path:
+        """The submission's files as they were handed in, read-only by convention."""
+        return self._world.lab.submission.root
+
+    # Its dependencies ------------------------------------------------------------------------
+
+    @property
+    def postgres(self) -> PostgresProxy:
+        """The proxy between service and database: log, gates, faults."""
+        return self._world.postgres
+
+    @property
+    def redis(self) -> RedisProxy:
+        """The proxy between service and cache: log, gates, faults."""
+        return self._world.redis
+
+    @property
+    def cache(self) -> "redis.asyncio.Redis":
+        """The judge's own connection to the cache, past the proxy."""
+        return self._world.cache
+
+    @property
+    def migration(self) -> MigrationReport:
+        """What came of the submission's migrations on an empty database, and the second time."""
+        return self._world.lab.migration
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets this run gave the service; none may ever come out."""
+        return self._world.secrets
+
+    # What was seen ---------------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """Everything that went over the wires of this world."""
+        return self._world.journal
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[Seen]:
+        """Collect what happens in the block, and after it until the service is quiet."""
+        await self.quiet()
+        seen = Seen(())
+        start = self.now()
+        yield seen
+        await self.quiet()
+        seen.moments = self.journal.since(start)
+
+    async def quiet(self) -> bool:
+        """Wait until no statement and no command went by for a moment; False if it never is."""
+        give_up = self.now() + _RESTLESS
+        while self.now() < give_up:
+            before = self._traffic()
+            await asyncio.sleep(_QUIET)
+            if self._traffic() == before:
+                return True
+        return False
+
+    def _traffic(self) -> int:
+        return self.postgres.round_trips + self.redis.round_trips
+
+    def now(self) -> float:
+        """Seconds on the run's clock."""
+        return self._world.clock.now()
+
+    def note(self, text: str) -> None:
+        """Write a sentence into the timeline of the evidence."""
+        self.journal.append(Note(at=self.now(), text=text))
+
+    def log(self) -> list[LogLine]:
+        """What the instances of this world logged so far."""
+        return [m for m in self.journal.since(0.0) if isinstance(m, LogLine)]
+
+    def sql_since(self, at: float) -> list[SqlStatement]:
+        """Statements since `at`, housekeeping included."""
+        return [m for m in self.journal.since(at) if isinstance(m, SqlStatement)]
+
+    # Values ----------------------------------------------------------------------------------
+
+    def word(self, length: int = 12) -> str:
+        """A lower-case word that, at this length, nothing else in the run contains."""
+        return "".join(self.rng.choices("bcdfghjklmnpqrstvwxz", k=length))
+
+    async def until(self, holds: Any, *, within: float, every: float = 0.05) -> bool:
+        """Poll the async `holds()` until it is true or `within` seconds are over."""
+        give_up = self.now() + within
+        while True:
+            if await holds():
+                return True
+            if self.now() >= give_up:
+                return False
+            await asyncio.sleep(every)
+
+
+def dump_json(value: object) -> bytes:
+    """Encode `value` as compact UTF-8 JSON, without escaping what needs none."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
