@@ -108,8 +108,8 @@ def _no_headers() -> CIMultiDictProxy[str]:
 class Reply:
     """What came back; exactly one of `status` and `error` is None.
 
-    A half answer is no answer: when anything broke on the way, `status` is None even though a status
-    line may have come, which `started` then holds.
+    A half answer is no answer: when anything broke on the way, `status` is None even though a
+    status line may have come, which `started` then holds.
     """
 
     request: Request
