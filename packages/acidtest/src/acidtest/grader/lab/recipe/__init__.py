@@ -1,4 +1,4 @@
-"""Recipes: how a submission is built, migrated and started, as it says itself or as we recognise it.
+"""Recipes: how a submission is built, migrated and started, as it says or as we recognise it.
 
 A room of its own because every guess made here is shown to the candidate, and nothing of the
 submission is ever executed or imported to make it.

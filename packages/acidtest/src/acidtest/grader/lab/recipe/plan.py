@@ -1,4 +1,4 @@
-"""The recipe itself: what the build and the start of a submission need to know, and nothing else."""
+"""The recipe itself: what the build and the start of a submission need to know."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ OFFERED_NAMES = (
 )
 """The values a run offers; `${NAME}` of these may be used in a recipe's environment."""
 
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""How a value of the run is written in a recipe's environment."""
 
 
 class PythonBuild(BaseModel):
@@ -89,6 +90,8 @@ class Recipe(BaseModel):
     """Shell command, run in the service's folder; `$PORT` and friends are left for the shell."""
     worker: str | None = None
     health: str | None = None
+    port: int | None = None
+    """A port it seems to listen on whatever PORT says; worth offering as PORT."""
     env: dict[str, str] = {}
     """Extra environment; values may use `${NAME}` of the offered values."""
     dialect: dict[str, Any] = {}
@@ -113,8 +116,8 @@ class Recipe(BaseModel):
             _, separator, rest = url.partition("://")
             known["DATABASE_URL"] = f"{self.database_scheme}{separator}{rest}"
         expanded = {
-            name: _PLACEHOLDER.sub(lambda match: known[match[1]], text)
+            name: PLACEHOLDER.sub(lambda match: known[match[1]], text)
             for name, text in self.env.items()
-            if all(found in known for found in _PLACEHOLDER.findall(text))
+            if all(found in known for found in PLACEHOLDER.findall(text))
         }
         return {**known, **expanded}
