@@ -1,0 +1,293 @@
+"""The engine: one request in, a stream of events out, one judgement at the end.
+
+It knows no listener. Whatever goes wrong on the way has an owner: what the candidate can mend ends
+in `not_built` or `not_started`, what only we can mend ends in `void`.
+"""
+
+import asyncio
+import platform
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from acidtest.catalogue.loader import load_problem
+from acidtest.core.clock import RunClock
+from acidtest.core.errors import AcidTestError, SubmissionError, UsageError
+from acidtest.core.events import Event, Listener, Progress, RunFinished, RunStarted, StageFinished
+from acidtest.core.judgement import Judgement, Outcome, ProblemRef, RunOptions, SubmissionRef
+from acidtest.core.result import CheckInfo, CheckResult
+from acidtest.core.score import GroupWeight, score
+from acidtest.core.verdict import Owner, Status
+from acidtest.grader.contract import Examiner, find_document
+from acidtest.grader.dialect import discover
+from acidtest.grader.lab.build import Built, build
+from acidtest.grader.lab.intake import Submission, take_in
+from acidtest.grader.lab.lab import Lab
+from acidtest.grader.lab.leftovers import RunDirectory, sweep
+from acidtest.grader.lab.postgres import Cluster
+from acidtest.grader.lab.recipe import Recipe, recognise
+from acidtest.grader.lab.sandbox import Driver, choose_driver
+from acidtest.grader.lab.world import WorldPlan
+from acidtest.grader.plan import plan
+from acidtest.grader.request import GradeRequest
+from acidtest.grader.run import Run
+from acidtest.grader.sdk import Knowledge
+
+UNSAFE_NOTICE = (
+    "Nothing isolates this submission: it runs as you, on your files and your network."
+    " Judge only code you trust."
+)
+
+
+class Grading:
+    """One run from request to judgement. Use `grade`."""
+
+    def __init__(self, request: GradeRequest, listen: Listener) -> None:
+        self.request = request
+        self.clock = RunClock()
+        self.run = f"{self.clock.started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self.seed = secrets.randbelow(2**31) if request.seed is None else request.seed
+        self.problem = load_problem(request.problem)
+        self.checks = plan(self.problem, request)
+        self.results: dict[str, CheckResult] = {}
+        self.timings: dict[str, float] = {}
+        self.environment = {"python": platform.python_version(), "machine": platform.platform()}
+        self.submission = SubmissionRef(label=Path(request.source).name or request.source)
+        self.dialect: dict[str, str] = {}
+        self.isolated = True
+        self.driver = request.driver or ""
+        self._listen = listen
+
+    def emit(self, event: Event) -> None:
+        """Tell the listeners."""
+        self._listen(event)
+
+    def progress(self, stage: str, text: str) -> None:
+        """Tell what is going on."""
+        self.emit(Progress(at=self.clock.now(), stage=stage, text=text))
+
+    @asynccontextmanager
+    async def stage(self, name: str) -> AsyncIterator[Callable[[str], None]]:
+        """Time a stage; yields a function that tells its progress."""
+        begun = self.clock.now()
+        yield lambda text: self.progress(name, text)
+        seconds = self.clock.now() - begun
+        self.timings[name] = round(seconds, 3)
+        self.emit(StageFinished(at=self.clock.now(), stage=name, seconds=seconds))
+
+    async def execute(self) -> Judgement:
+        """Do it all; every way it can end is a judgement."""
+        outcome, message, log = Outcome.NOT_BUILT, "", ""
+        try:
+            driver = await choose_driver(
+                self.request.driver, allow_unsafe=self.request.allow_unsafe
+            )
+            self.driver, self.isolated = driver.name, driver.isolated
+            self._announce()
+            async with AsyncExitStack() as stack:
+                lab = await self._lab(driver, stack)
+                outcome = Outcome.NOT_STARTED
+                await self._check(lab, stack)
+            outcome = Outcome.JUDGED
+        except SubmissionError as error:
+            message, log = str(error), error.log
+            self._skip_rest(message)
+        except UsageError:
+            raise
+        except AcidTestError as error:
+            outcome, message = Outcome.VOID, str(error)
+            self._void_rest(message)
+        judgement = self._judgement(outcome, message, log)
+        self.emit(RunFinished(at=self.clock.now(), judgement=judgement))
+        return judgement
+
+    def _announce(self) -> None:
+        self.emit(
+            RunStarted(
+                at=self.clock.now(),
+                run=self.run,
+                problem=self.problem.slug,
+                submission=self.submission.label,
+                checks=tuple(check.info for check in self.checks),
+                isolated=self.isolated,
+                notice="" if self.isolated else UNSAFE_NOTICE,
+            )
+        )
+
+    async def _lab(self, driver: Driver, stack: AsyncExitStack) -> Lab:
+        """Take the submission in, build it, and meanwhile start its database cluster."""
+        state = self.request.state
+        await asyncio.to_thread(sweep, state)
+        directory = RunDirectory.create(state)
+        stack.callback(directory.close)
+        cache = state / "cache"
+        try:
+            async with asyncio.TaskGroup() as group:
+                starting = group.create_task(Cluster.start(directory.path, cache_dir=cache))
+                building = group.create_task(self._build(driver, directory.path, cache))
+        except* AcidTestError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            if starting.done() and not starting.cancelled() and starting.exception() is None:
+                stack.push_async_callback(starting.result().stop)
+        submission, recipe, built = building.result()
+        cluster = starting.result()
+        self.environment["postgresql"] = cluster.version
+        self.environment["driver"] = driver.name
+        lab = Lab(
+            problem=self.problem,
+            submission=submission,
+            recipe=recipe,
+            built=built,
+            driver=driver,
+            cluster=cluster,
+            run_dir=directory.path,
+            clock=self.clock,
+        )
+        async with self.stage("migrate") as tell:
+            await lab.migrate(tell)
+        return lab
+
+    async def _build(
+        self, driver: Driver, run_dir: Path, cache: Path
+    ) -> tuple[Submission, Recipe, Built]:
+        request = self.request
+        async with self.stage("intake") as tell:
+            tell("taking a private copy")
+            submission = await take_in(
+                request.source,
+                run_dir / "submission",
+                subdirectory=request.subdirectory,
+            )
+            recipe = recognise(submission.root)
+        self.submission = SubmissionRef(
+            label=submission.label,
+            digest=submission.digest,
+            commit=submission.commit,
+            committed_at=submission.committed_at,
+            stack=recipe.stack,
+            recognised_by=recipe.source,
+            notes=(*submission.notes, *recipe.notes),
+        )
+        async with self.stage("build") as tell:
+            tell(f"building a {recipe.stack} service")
+            built = await build(
+                submission,
+                recipe,
+                driver=driver,
+                cache_dir=cache,
+                run_dir=run_dir,
+                deadline=request.build_seconds,
+                emit=tell,
+            )
+        notes = (*self.submission.notes, *built.notes)
+        self.submission = self.submission.model_copy(update={"notes": notes})
+        return submission, recipe, built
+
+    async def _check(self, lab: Lab, stack: AsyncExitStack) -> None:
+        examiner = await stack.enter_async_context(Examiner())
+        async with self.stage("start"):
+            knowledge = await self._get_to_know(lab, examiner)
+        run = Run(
+            lab,
+            self.problem,
+            knowledge=knowledge,
+            seed=self.seed,
+            emit=self.emit,
+            ready_seconds=self.request.ready_seconds,
+        )
+        self.results = run.results
+        async with self.stage("checks"):
+            await run.judge_all(self.checks)
+
+    async def _get_to_know(self, lab: Lab, examiner: Examiner) -> Knowledge:
+        """Start the service once, and find out how it speaks."""
+        self.progress("start", f"starting it: {lab.recipe.start}")
+        plan = WorldPlan("discovery", ready_seconds=self.request.ready_seconds)
+        async with lab.world(plan) as world:
+            self.progress("start", "finding out how it names things")
+            http = world.service.http
+            document = await find_document(http.send, folder=lab.submission.root)
+            dialect = await discover(
+                self.problem,
+                overrides=lab.recipe.dialect,
+                openapi=document,
+                probe=http.send,
+                seed=self.seed,
+            )
+        missing = {m.subject: f"not found; tried {', '.join(m.tried)}" for m in dialect.mismatches}
+        self.dialect = {**dialect.mapping(), **missing}
+        return Knowledge(dialect, document, examiner)
+
+    def _skip_rest(self, reason: str) -> None:
+        for check in self.checks:
+            self.results.setdefault(
+                check.info.id,
+                CheckResult(
+                    check=check.info.id,
+                    status=Status.SKIPPED,
+                    owner=Owner.CANDIDATE,
+                    message=reason,
+                ),
+            )
+
+    def _void_rest(self, reason: str) -> None:
+        for check in self.checks:
+            self.results.setdefault(
+                check.info.id,
+                CheckResult(
+                    check=check.info.id,
+                    status=Status.VOID,
+                    owner=Owner.INFRASTRUCTURE,
+                    message=reason,
+                ),
+            )
+
+    def _judgement(self, outcome: Outcome, message: str, log: str) -> Judgement:
+        groups = tuple(
+            GroupWeight(name=group.name, title=group.title, weight=group.weight)
+            for group in self.problem.groups
+        )
+        infos: tuple[CheckInfo, ...] = tuple(check.info for check in self.checks)
+        return Judgement(
+            run=self.run,
+            acidtest_version=version("acidtest"),
+            problem=ProblemRef(
+                slug=self.problem.slug,
+                version=self.problem.version,
+                title=self.problem.title,
+                requirements=self.problem.requirements,
+            ),
+            submission=self.submission,
+            options=RunOptions(
+                seed=self.seed,
+                quick=self.request.quick,
+                only=self.request.only,
+                driver=self.driver,
+                isolated=self.isolated,
+            ),
+            started_at=self.clock.started_at,
+            seconds=round(self.clock.now(), 3),
+            outcome=outcome,
+            message=message,
+            log=log,
+            groups=groups,
+            checks=infos,
+            results=tuple(self.results[info.id] for info in infos if info.id in self.results),
+            score=score(groups, infos, self.results),
+            environment=self.environment,
+            timings=self.timings,
+            dialect=self.dialect,
+        )
+
+
+async def grade(request: GradeRequest, listen: Listener) -> Judgement:
+    """Grade one submission and return its judgement; events go to `listen` as they happen.
+
+    Raises:
+        UsageError: the request cannot be carried out as it stands.
+        PackageError: the problem package is not valid.
+    """
+    return await Grading(request, listen).execute()

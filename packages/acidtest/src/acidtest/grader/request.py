@@ -1,0 +1,34 @@
+"""What a run is asked to do."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class GradeRequest(BaseModel):
+    """One submission, one problem, and how to run them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    """Folder, archive or git address of the submission."""
+    problem: str
+    """Slug of the problem."""
+    state: Path
+    """Where runs and caches are kept."""
+    subdirectory: str | None = None
+    """The service's folder when the source is a repository of several things."""
+    quick: bool = False
+    """Leave out faults, stalls and crashes."""
+    only: tuple[str, ...] = ()
+    """Check ids to run; empty runs all."""
+    dry_run: bool = False
+    """Build, migrate and start it and find out how it speaks, but judge nothing."""
+    driver: str | None = None
+    """Name of the isolation driver; None takes the first that works."""
+    allow_unsafe: bool = False
+    """Whether a submission may run without a sandbox."""
+    seed: int | None = None
+    """Draws all values; None draws one."""
+    build_seconds: float = Field(default=600.0, gt=0)
+    ready_seconds: float = Field(default=60.0, gt=0)
