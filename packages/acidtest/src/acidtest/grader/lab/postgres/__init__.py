@@ -1,0 +1,19 @@
+"""PostgreSQL for one submission: a private cluster copied from a template, on a Unix socket only.
+
+Every submission gets a server of its own, so nothing a candidate does to it can reach another, and
+the judge may kill it at will.
+"""
+
+from acidtest.grader.lab.postgres.binaries import PostgresBinaries
+from acidtest.grader.lab.postgres.cluster import Cluster, Login
+from acidtest.grader.lab.postgres.plan import Plan, PlanUnavailableError
+from acidtest.grader.lab.postgres.statistics import StatementStats
+
+__all__ = [
+    "Cluster",
+    "Login",
+    "Plan",
+    "PlanUnavailableError",
+    "PostgresBinaries",
+    "StatementStats",
+]

@@ -1,0 +1,92 @@
+"""What every private cluster is set to, and why; a change here makes a new template."""
+
+import hashlib
+from typing import Final
+
+SUPERUSER: Final = "postgres"
+CANDIDATE: Final = "candidate"
+OWN_DATABASE: Final = "acidtest"
+"""The judge's own database; holds the statistics extension, closed to the candidate."""
+DATABASE: Final = "app"
+"""The candidate's first database."""
+
+SETTINGS: Final = {
+    # Reached through the proxies alone.
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    # A lost machine is not part of any check; a killed server is, and survives without fsync
+    # because what was written stays with the operating system.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "on",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "256MB",
+    "min_wal_size": "8MB",
+    # The judge always gets in, however many connections the candidate hogs.
+    "max_connections": "120",
+    "superuser_reserved_connections": "10",
+    "temp_file_limit": "1GB",
+    "shared_buffers": "64MB",
+    "huge_pages": "off",
+    # Plans and timings that do not depend on the machine's idle moments; checks run ANALYZE.
+    "autovacuum": "off",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "max_worker_processes": "2",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "password_encryption": "scram-sha-256",
+    "lc_messages": "C",
+    # The proxies see every error; the log stays small however many errors a candidate provokes.
+    "log_min_messages": "fatal",
+    "log_min_error_statement": "panic",
+    "log_checkpoints": "off",
+    "log_startup_progress_interval": "0",
+    "logging_collector": "off",
+}
+
+LIBRARY_SETTINGS: Final = {
+    "pg_stat_statements": {
+        "pg_stat_statements.max": "5000",
+        "pg_stat_statements.track": "all",
+        "pg_stat_statements.save": "off",
+    },
+    "auto_explain": {"auto_explain.log_min_duration": "-1"},
+}
+
+ACCESS: Final = f"""\
+local all {SUPERUSER} trust
+local all {CANDIDATE} scram-sha-256
+local all all reject
+"""
+"""The socket's folder lets nobody in but us, so the superuser needs no password there."""
+
+SCRIPT: Final = f"""\
+CREATE ROLE {CANDIDATE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+CREATE DATABASE {OWN_DATABASE};
+CREATE DATABASE {DATABASE} OWNER {CANDIDATE};
+REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
+REVOKE ALL ON DATABASE {OWN_DATABASE} FROM PUBLIC;
+REVOKE ALL ON DATABASE postgres FROM PUBLIC;
+REVOKE ALL ON DATABASE template1 FROM PUBLIC;
+"""
+"""Run once, statement by statement, in the template."""
+
+
+def configuration(libraries: tuple[str, ...], *, major: int) -> str:
+    """The lines for `postgresql.conf`."""
+    chosen = dict(SETTINGS)
+    if major < 15:  # noqa: PLR2004 - the release that brought the setting
+        del chosen["log_startup_progress_interval"]
+    if libraries:
+        chosen["shared_preload_libraries"] = ",".join(libraries)
+    for library in libraries:
+        chosen.update(LIBRARY_SETTINGS[library])
+    return "".join(f"{name} = '{value}'\n" for name, value in chosen.items())
+
+
+def fingerprint(*parts: str) -> str:
+    """A short name for a template made from these settings and `parts`."""
+    text = "\0".join((repr(SETTINGS), repr(LIBRARY_SETTINGS), ACCESS, SCRIPT, *parts))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

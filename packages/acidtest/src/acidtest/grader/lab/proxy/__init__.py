@@ -1,0 +1,1 @@
+"""Proxies between a service and its servers: they see, count, delay, hold, cut and refuse."""
