@@ -217,6 +217,10 @@ class Child:
         await self.wait(_KILL_SECONDS)
         await self.drain()
 
+    def note(self, line: str) -> None:
+        """Put a line of our own into its output."""
+        self._emit("stderr", line)
+
     async def drain(self, timeout: float = _DRAIN_SECONDS) -> None:
         """Read what its output still holds, for at most `timeout` seconds, then stop reading.
 

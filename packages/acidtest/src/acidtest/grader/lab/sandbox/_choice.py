@@ -2,12 +2,13 @@
 
 from acidtest.core.errors import InfrastructureError, UsageError
 
+from ._bwrap import BwrapDriver
 from ._protocol import Driver
 
 
 def drivers() -> tuple[Driver, ...]:
     """Return all drivers, the preferred first."""
-    return ()
+    return (BwrapDriver(),)
 
 
 async def choose_driver(name: str | None = None, *, allow_unsafe: bool = False) -> Driver:
