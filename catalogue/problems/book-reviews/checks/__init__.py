@@ -1,0 +1,1 @@
+"""The checks of Book Reviews: one module for each group of `problem.yaml`."""
