@@ -15,7 +15,7 @@ class Built(BaseModel):
     app_tree: Path
     """The tree after the build, on the host; shown to the service at `/app`."""
     cwd: str = "/app"
-    """The service's folder as it sees it: `/app` or a folder below it (a host path where the driver does not isolate)."""
+    """The service's folder as it sees it: `/app` or a folder below it."""
     mounts: tuple[Mount, ...] = ()
     """What else it needs to see, read-only: its environment, interpreter, node."""
     env: dict[str, str] = {}

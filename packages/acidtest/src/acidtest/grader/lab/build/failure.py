@@ -1,0 +1,41 @@
+"""Telling a submission that does not build from a network or registry that failed."""
+
+import re
+
+from acidtest.core.errors import AcidTestError, InfrastructureError, SubmissionError
+
+_MACHINE_TROUBLE = re.compile(
+    r"dns error|failed to lookup address|temporary failure in name resolution"
+    r"|could not resolve host|name or service not known"
+    r"|\bE(?:NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH)\b"
+    r"|tcp connect error|error sending request for url|operation timed out"
+    r"|network is unreachable|invalid peer certificate|UnknownIssuer"
+    r"|SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER_CERT"
+    r"|status server error \(5\d\d|\bE5\d\d\b|50[0234] (?:Internal Server Error|Bad Gateway"
+    r"|Service Unavailable|Gateway Time-?out)|no space left on device",
+    re.IGNORECASE,
+)
+_MOST_QUOTED = 300
+
+
+def looks_like_the_network(log: str) -> bool:
+    """Say whether the output of an installer shows that the network or the registry failed."""
+    return bool(_MACHINE_TROUBLE.search(log))
+
+
+def of_installing(log: str, code: int) -> AcidTestError:
+    """Return the error for an installer that ended with `code`."""
+    found = _MACHINE_TROUBLE.search(log)
+    if found:
+        line = next((line for line in log.splitlines() if found[0] in line), found[0])
+        return InfrastructureError(
+            "the dependencies could not be fetched; the network or the package registry failed: "
+            f"{line.strip()[:_MOST_QUOTED]}"
+        )
+    return SubmissionError(f"its dependencies do not install (exit status {code})", log=log)
+
+
+def of_command(command: str, log: str, code: int) -> AcidTestError:
+    """Return the error for a build command of the submission's own that ended with `code`."""
+    shown = command[:_MOST_QUOTED]
+    return SubmissionError(f"its build command `{shown}` failed (exit status {code})", log=log)
