@@ -1,0 +1,28 @@
+"""Reports: projections of a judgement, and listeners of its events, for people and for machines.
+
+A room of its own because none of them may decide anything: the same judgement always reads alike.
+"""
+
+from acidtest.grader.reports.console import ConsoleReport, plain_console
+from acidtest.grader.reports.html import render as render_html
+from acidtest.grader.reports.html import write as write_html
+from acidtest.grader.reports.inert import one_line, visible
+from acidtest.grader.reports.json_file import read as read_json
+from acidtest.grader.reports.json_file import render as render_json
+from acidtest.grader.reports.json_file import write as write_json
+from acidtest.grader.reports.junit import render as render_junit
+from acidtest.grader.reports.junit import write as write_junit
+
+__all__ = [
+    "ConsoleReport",
+    "one_line",
+    "plain_console",
+    "read_json",
+    "render_html",
+    "render_json",
+    "render_junit",
+    "visible",
+    "write_html",
+    "write_json",
+    "write_junit",
+]

@@ -1,0 +1,1 @@
+"""Published JSON Schemas of what AcidTest writes; generated, and tested to be current."""
