@@ -1,11 +1,17 @@
 """Finding out a dialect: `acidtest.toml`, then the service's OpenAPI document, then names tried."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from random import Random
 from typing import Any
 
-from acidtest.catalogue.problem import Problem
+from acidtest.catalogue.problem import OperationSpec, Problem
 from acidtest.grader.client.message import Reply, Request
-from acidtest.grader.contract.document import OpenApiDocument
+from acidtest.grader.contract.document import ContractError, OpenApiDocument
+from acidtest.grader.dialect.learning import Learner
+from acidtest.grader.dialect.mismatch import Mismatch
+from acidtest.grader.dialect.overrides import read_overrides
 from acidtest.grader.dialect.spoken import Dialect
 
 Probe = Callable[[Request], Awaitable[Reply]]
@@ -23,8 +29,8 @@ async def discover(
 ) -> Dialect:
     """Find out how the service behind `probe` says the operations of `problem`.
 
-    It stores a few things in the service, so it wants a world of its own. It never fails because of the
-    service: what cannot be found is in `mismatches`.
+    It stores a few things in the service, so it wants a world of its own. It never fails because of
+    the service: what cannot be found is in `mismatches`.
 
     Args:
         problem: what is looked for.
@@ -37,4 +43,47 @@ async def discover(
     Raises:
         SubmissionError: the overrides name something that does not exist.
     """
-    raise NotImplementedError
+    told = read_overrides(overrides, problem)
+    learner = Learner(
+        problem,
+        told=told,
+        openapi=openapi,
+        probe=probe,
+        rng=Random(seed),  # noqa: S311 - repeatable, not secret
+        schemas=_schemas(problem),
+    )
+    try:
+        async with asyncio.timeout(deadline):
+            for name, spec in _in_order(problem):
+                await learner.learn(name, spec)
+            # A list that is answered with 404 while it is empty is found once something is in it.
+            for name in learner.missing():
+                await learner.learn(name, problem.operations[name])
+    except TimeoutError:
+        learner.note(Mismatch("service", (), f"finding its names took more than {deadline:g} s"))
+    return learner.dialect()
+
+
+def _in_order(problem: Problem) -> list[tuple[str, OperationSpec]]:
+    """Operations without ids first, and reading before writing, because it changes nothing."""
+    return sorted(
+        problem.operations.items(),
+        key=lambda row: (row[1].path.count("{"), row[1].method != "GET"),
+    )
+
+
+def _schemas(problem: Problem) -> dict[str, dict[str, Any]]:
+    """What the problem's own contract says of each resource's fields in a request."""
+    path: Path = problem.folder / "contract.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        contract = OpenApiDocument.parse(path.read_bytes(), source=path.name)
+    except ContractError:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for spec in problem.operations.values():
+        operation = contract.find(spec.method, spec.path)
+        if spec.sends and operation:
+            found.setdefault(spec.sends, {}).update(contract.request_properties(operation))
+    return found

@@ -1,49 +1,153 @@
 """A dialect once it is known: paths, encoding, decoding, pages."""
 
-from typing import Any
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+from urllib.parse import quote
 
-from acidtest.catalogue.problem import Problem
+from acidtest.catalogue.problem import OperationSpec, Problem
+from acidtest.core.evidence import clip
 from acidtest.grader.client.message import Reply, Request
-from acidtest.grader.dialect.mismatch import Mismatch
-from acidtest.grader.dialect.paging import Offered
+from acidtest.grader.dialect.answers import at, list_in, object_in
+from acidtest.grader.dialect.mismatch import DecodeError, Mismatch
+from acidtest.grader.dialect.names import spellings
+from acidtest.grader.dialect.paging import Offered, next_page
+
+_PARAMETER = re.compile(r"\{([^{}]*)\}")
+
+
+class Source(StrEnum):
+    """Where a name was found, in words for the report."""
+
+    STATEMENT = "as in the statement"
+    TOML = "from acidtest.toml"
+    OPENAPI = "from its OpenAPI document"
+    TRIED = "found by trying"
+    COMPLAINT = "named by its error message"
+    ANSWER = "seen in its answers"
+    ASSUMED = "assumed, not found"
 
 
 class Item(dict[str, Any]):
     """One thing of the service under its canonical field names; fields it lacks are absent."""
 
-    def __init__(self, values: dict[str, Any], *, raw: dict[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], *, raw: dict[str, Any]) -> None:
         super().__init__(values)
         self.raw = raw
         """The object as the service wrote it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an operation lives."""
+
+    method: str
+    template: str
+    """Parameters under their canonical names; may carry a query."""
+    source: Source = Source.STATEMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the service calls one field."""
+
+    sends: str
+    answers: tuple[str, ...]
+    """Names looked for in an answer, in order."""
+    source: Source = Source.STATEMENT
+
+
+@dataclass(slots=True)
+class Extra:
+    """A field that the statement does not know and the service wants all the same."""
+
+    value: Any
+    unique: bool = False
+    """Whether each use needs a value of its own."""
+    source: Source = Source.TOML
+    _count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def draw(self) -> Any:
+        """A value to send."""
+        if not (self.unique and isinstance(self.value, str)):
+            return self.value
+        head, sign, tail = self.value.partition("@")
+        return f"{head}{next(self._count)}{sign}{tail}"
+
+
+@dataclass(kw_only=True)
 class Dialect:
     """Translates between the statement's words and one service's."""
 
     problem: Problem
-    mismatches: tuple[Mismatch, ...]
+    routes: dict[str, Route]
+    vocabulary: dict[str, dict[str, Word]]
+    """Words by canonical field by resource."""
+    envelopes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    extras: dict[str, dict[str, Extra]] = field(default_factory=dict)
+    offered: dict[str, Offered] = field(default_factory=dict)
+    mismatches: tuple[Mismatch, ...] = ()
     """What could not be mapped; the statement's own names are used for it."""
 
     @classmethod
-    def canonical(cls, problem: Problem) -> "Dialect":
+    def canonical(cls, problem: Problem) -> Self:
         """The statement's own words."""
-        raise NotImplementedError
+        strict = problem.contract == "strict"
+        return cls(
+            problem=problem,
+            routes={n: Route(op.method, op.path) for n, op in problem.operations.items()},
+            vocabulary={
+                noun: {
+                    name: Word(spec.names[0], spec.names[:1] if strict else spellings(spec))
+                    for name, spec in resource.fields.items()
+                }
+                for noun, resource in problem.resources.items()
+            },
+        )
 
     def path(self, operation: str, **ids: object) -> str:
         """The percent-encoded path of `operation`, with `ids` under canonical parameter names."""
-        raise NotImplementedError
+        return _PARAMETER.sub(
+            lambda match: quote(str(ids[match[1]]), safe=""), self.routes[operation].template
+        )
 
     def method(self, operation: str) -> str:
         """The HTTP method of `operation`."""
-        raise NotImplementedError
+        return self.routes[operation].method
 
     def template(self, operation: str) -> str:
-        """The path template of `operation` as the service names it."""
-        raise NotImplementedError
+        """The path template of `operation` as the service spells it, canonical parameter names."""
+        return self.routes[operation].template
 
-    def encode(self, resource: str, canonical: dict[str, Any]) -> dict[str, Any]:
+    def field(self, resource: str, name: str) -> str:
+        """What the service calls the field `name` in a request."""
+        return self.vocabulary[resource][name].sends
+
+    def encode(self, resource: str, canonical: Mapping[str, Any]) -> dict[str, Any]:
         """The body that says `canonical` to the service; unknown keys stay, extras are added."""
-        raise NotImplementedError
+        known = self.vocabulary[resource]
+        taken = {known[name].sends for name in canonical if name in known}
+        body = {
+            known[name].sends if name in known else name: value
+            for name, value in canonical.items()
+            if name in known or name not in taken
+        }
+        for name, extra in self.extras.get(resource, {}).items():
+            if name not in body:
+                body[name] = extra.draw()
+        return body
+
+    def decode(self, operation: str, value: Any) -> Item | list[Item]:
+        """What an answer holds: a list where the operation returns many, else one thing.
+
+        Raises:
+            DecodeError: it holds neither.
+        """
+        many = self.problem.operations[operation].many
+        return (self.decode_many if many else self.decode_one)(operation, value)
 
     def decode_one(self, operation: str, value: Any) -> Item:
         """The single thing in an answer.
@@ -51,7 +155,15 @@ class Dialect:
         Raises:
             DecodeError: there is no object.
         """
-        raise NotImplementedError
+        noun = self._returned(operation)
+        inner = at(value, self._envelope(operation, noun))
+        if not isinstance(inner, dict):
+            inner = value
+        known = {name for word in self.vocabulary[noun].values() for name in word.answers}
+        found = object_in(inner, noun=noun, known=known)
+        if found is None:
+            raise DecodeError(operation, expected="an object", seen=_seen(value))
+        return self._item(noun, found.value)
 
     def decode_many(self, operation: str, value: Any) -> list[Item]:
         """The list of things in an answer.
@@ -59,20 +171,94 @@ class Dialect:
         Raises:
             DecodeError: there is no list of objects.
         """
-        raise NotImplementedError
+        noun = self._returned(operation)
+        inner = at(value, self._envelope(operation))
+        if not isinstance(inner, list):
+            found = list_in(value, noun=noun)
+            inner = found.value if found else None
+        if not isinstance(inner, list) or not all(isinstance(item, dict) for item in inner):
+            raise DecodeError(operation, expected="a list of objects", seen=_seen(value))
+        return [self._item(noun, item) for item in inner]
 
     def page(self, operation: str, reply: Reply) -> Request | None:
         """The request for the page after `reply`; None when it was the last or there are none."""
-        raise NotImplementedError
+        try:
+            value = reply.json()
+        except ValueError:
+            return None
+        found = list_in(value, noun=self._returned(operation))
+        size = len(found.value) if found else 0
+        return next_page(reply, value, size=size, offered=self.query(operation))
 
     def query(self, operation: str) -> Offered:
         """The paging parameters that the list `operation` offers."""
-        raise NotImplementedError
-
-    def field(self, resource: str, name: str) -> str:
-        """What the service calls the field `name` in a request."""
-        raise NotImplementedError
+        return self.offered.get(operation, Offered())
 
     def mapping(self) -> dict[str, str]:
         """How each operation and field was found, for the report."""
-        raise NotImplementedError
+        lines = {
+            name: f"{route.method} {route.template} ({route.source})"
+            for name, route in self.routes.items()
+        }
+        for noun, known in self.vocabulary.items():
+            for name, word in known.items():
+                lines[f"{noun}.{name}"] = f"{clip(word.sends, 80)} ({word.source})"
+            for name, extra in self.extras.get(noun, {}).items():
+                said = clip(f"{noun}.{name}", 80)
+                lines[said] = f"added as {clip(repr(extra.value), 80)} ({extra.source})"
+        for name, keys in self.envelopes.items():
+            lines[f"{name} envelope"] = clip(".".join(keys), 80) or "none"
+        return lines
+
+    def _spec(self, operation: str) -> OperationSpec:
+        return self.problem.operations[operation]
+
+    def _returned(self, operation: str) -> str:
+        noun = self._spec(operation).returns
+        if noun is None:
+            raise DecodeError(operation, expected="nothing", seen="a question for its answer")
+        return noun
+
+    def _envelope(self, *names: str) -> tuple[str, ...]:
+        return next((self.envelopes[name] for name in names if name in self.envelopes), ())
+
+    def _item(self, noun: str, raw: dict[str, Any]) -> Item:
+        return Item(read_fields(raw, self.vocabulary[noun]), raw=raw)
+
+
+def read_fields(raw: Mapping[str, Any], known: Mapping[str, Word]) -> dict[str, Any]:
+    """The fields of an object under their canonical names.
+
+    A name belongs to the field whose first name it is; only what is left serves as another's
+    second choice, so that `author` is never taken for a reviewer while a reviewer is there.
+    """
+    attributes = raw.get("attributes")
+    flat = {**raw, **attributes} if isinstance(attributes, Mapping) else dict(raw)
+    values: dict[str, Any] = {}
+    claimed: set[str] = set()
+    for first in (True, False):
+        for name, word in known.items():
+            choices = word.answers[:1] if first else word.answers[1:]
+            key = next((k for k in choices if k in flat and k not in claimed), None)
+            if key is not None and name not in values:
+                claimed.add(key)
+                values[name] = _plain(name, flat[key])
+    return {name: values[name] for name in known if name in values}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """The value itself, or the id or name of an object that stands in its place."""
+    if isinstance(value, Mapping):
+        for key in ("id", "_id", "uuid") if name.endswith("_id") else ("name",):
+            if key in value:
+                return value[key]
+    return value
+
+
+def _seen(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return clip(f"an object with the keys {', '.join(map(repr, value)) or '(none)'}", 300)
+    if isinstance(value, list):
+        kinds = sorted({type(item).__name__ for item in value[:100]})
+        return f"a list of {len(value)} ({', '.join(kinds) or 'nothing'})"
+    return clip(repr(value), 200)

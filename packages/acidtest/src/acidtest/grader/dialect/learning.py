@@ -1,0 +1,315 @@
+"""Learning a dialect by asking: one operation after the other, each building on those before."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from acidtest.catalogue.problem import OperationSpec, Problem
+from acidtest.core.evidence import clip
+from acidtest.grader.client.message import Reply, Request
+from acidtest.grader.contract.document import OpenApiDocument
+from acidtest.grader.dialect.answers import Found, list_in, object_in
+from acidtest.grader.dialect.complaints import complaints
+from acidtest.grader.dialect.draft import Draft
+from acidtest.grader.dialect.mismatch import Mismatch
+from acidtest.grader.dialect.names import spellings
+from acidtest.grader.dialect.overrides import Overrides
+from acidtest.grader.dialect.paging import Offered
+from acidtest.grader.dialect.routes import Candidate, candidates, prefix_of
+from acidtest.grader.dialect.spoken import Dialect, Extra, Route, Source, Word
+
+_MAX_DRAFTS = 16
+"""Bodies tried for one operation; strict services name one unknown field at a time."""
+_MAX_SILENCE = 3
+"""Requests without any answer after which the service is left alone."""
+_MOVED = {301, 302, 307, 308}
+_ABSENT = {404, 405, 501}
+_REFUSED = {400, 409, 415, 422}
+_OK = 200
+
+
+class Learner:
+    """What is known of a dialect so far, and how to find out more."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        told: Overrides,
+        openapi: OpenApiDocument | None,
+        probe: Callable[[Request], Awaitable[Reply]],
+        rng: Random,
+        schemas: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self._problem = problem
+        self._told = told
+        self._openapi = None if problem.contract == "strict" else openapi
+        self._probe = probe
+        self._rng = rng
+        self._schemas = schemas
+        self._silence = 0
+        self._made: dict[str, dict[str, Any]] = {}
+        self._mismatches: list[Mismatch] = []
+        self._known = Dialect.canonical(problem)
+        self._known.envelopes.update(told.envelopes)
+        for noun, extras in told.extra.items():
+            self._known.extras[noun] = {name: Extra(value) for name, value in extras.items()}
+        for name, (method, template) in told.paths.items():
+            self._known.routes[name] = Route(method, template, Source.TOML)
+        for noun, names in told.fields.items():
+            self._tell(noun, names)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the service has stopped answering at all."""
+        return self._silence >= _MAX_SILENCE
+
+    def note(self, mismatch: Mismatch) -> None:
+        """Remember what did not fit."""
+        self._mismatches.append(mismatch)
+
+    def missing(self) -> list[str]:
+        """Operations that were not found though their path was; they may be asked for again."""
+        if self.silent:
+            return []
+        lost = {m.subject for m in self._mismatches} & self._problem.operations.keys()
+        paths = {op.path for name, op in self._problem.operations.items() if self._found(name)}
+        again = [name for name in sorted(lost) if self._problem.operations[name].path in paths]
+        self._mismatches = [m for m in self._mismatches if m.subject not in again]
+        return again
+
+    def dialect(self) -> Dialect:
+        """What was found out."""
+        self._known.mismatches = tuple(self._mismatches)
+        return self._known
+
+    def _tell(self, noun: str, names: Mapping[str, str]) -> None:
+        known = self._known.vocabulary[noun]
+        for name, theirs in names.items():
+            others = [n for n in known[name].answers if n != theirs]
+            known[name] = Word(theirs, (theirs, *others), Source.TOML)
+
+    async def learn(self, name: str, spec: OperationSpec) -> None:
+        """Find out one operation: its path, and what it shows of names and envelopes."""
+        choices = self._choices(name, spec)
+        if spec.sends:
+            found = await self._find_by_sending(name, spec, choices)
+        else:
+            found = await self._find_by_reading(name, spec, choices)
+        if found is not None:
+            self._known.routes[name] = Route(spec.method, found.template, found.source)
+            self._offer(name, spec, found)
+            return
+        tried = tuple(choice.template for choice in choices)
+        prefixes = self._prefixes()
+        if prefixes and name not in self._told.paths:
+            template = f"{prefixes[0]}{spec.path}"
+            self._known.routes[name] = Route(spec.method, template, Source.ASSUMED)
+        reason = "no request was answered" if self.silent else "no path tried leads to it"
+        self.note(Mismatch(name, tried, reason))
+
+    def _choices(self, name: str, spec: OperationSpec) -> list[Candidate]:
+        if name in self._told.paths:
+            return [Candidate(self._told.paths[name][1], Source.TOML)]
+        if self._problem.contract == "strict":
+            return [Candidate(spec.path, Source.STATEMENT)]
+        found = candidates(name, spec, openapi=self._openapi, known=self._prefixes())
+        twins = [
+            Candidate(route.template, route.source)
+            for other, route in self._known.routes.items()
+            if other != name
+            and self._problem.operations[other].path == spec.path
+            and self._found(other)
+        ]
+        return list({choice.template: choice for choice in [*twins, *found]}.values())
+
+    def _found(self, name: str) -> bool:
+        return name in self._known.offered
+
+    def _prefixes(self) -> list[str]:
+        found = [
+            prefix_of(self._known.routes[name].template, spec)
+            for name, spec in self._problem.operations.items()
+            if self._found(name)
+        ]
+        return list(dict.fromkeys(prefix for prefix in found if prefix is not None))
+
+    def _offer(self, name: str, spec: OperationSpec, found: Candidate) -> None:
+        names: tuple[str, ...] = ()
+        if self._openapi is not None:
+            operation = self._openapi.find(spec.method, found.template.partition("?")[0])
+            names = self._openapi.query_parameters(operation) if operation else ()
+        self._known.offered[name] = Offered.among(names)
+
+    # Asking ------------------------------------------------------------------------------------
+
+    async def _ask(self, request: Request) -> Reply:
+        reply = await self._probe(request)
+        self._silence = 0 if reply.status is not None else self._silence + 1
+        return reply
+
+    def _path(self, template: str) -> str:
+        path = template
+        for noun, thing in self._made.items():
+            path = path.replace(f"{{{noun}_id}}", quote(str(thing.get("id", "1")), safe=""))
+        for part in [p for p in template.split("{")[1:] if "}" in p]:
+            path = path.replace(f"{{{part.partition('}')[0]}}}", "1")
+        return path
+
+    async def _follow(
+        self, choice: Candidate, send: Callable[[str], Awaitable[Reply]]
+    ) -> tuple[Candidate, Reply]:
+        """Ask at a template, and once more where a slash at its end is what was missing."""
+        path = self._path(choice.template)
+        reply = await send(path)
+        if reply.status not in _MOVED:
+            return choice, reply
+        there = urlsplit(reply.headers.get("Location", "")).path
+        if there.rstrip("/") != path.rstrip("/") or there == path:
+            return choice, reply
+        template = choice.template.rstrip("/") + ("/" if there.endswith("/") else "")
+        moved = Candidate(template, choice.source if choice.source is Source.TOML else Source.TRIED)
+        return moved, await send(self._path(template))
+
+    async def _find_by_reading(
+        self, name: str, spec: OperationSpec, choices: list[Candidate]
+    ) -> Candidate | None:
+        async def send(path: str) -> Reply:
+            return await self._ask(Request(spec.method, path, headers={"Accept": _JSON}))
+
+        second: Candidate | None = None
+        for choice in choices:
+            if self.silent:
+                break
+            found, reply = await self._follow(choice, send)
+            if reply.status == _OK and self._read_list(name, spec, reply):
+                return found
+            if reply.status not in {None, 404, *_MOVED} and second is None:
+                second = found
+        return second
+
+    def _read_list(self, name: str, spec: OperationSpec, reply: Reply) -> bool:
+        """Take in a list; False when the answer holds none."""
+        value = _json_of(reply)
+        found = list_in(value, noun=spec.returns or "") if spec.many else _whole(value)
+        if found is None:
+            return False
+        if found.keys and name not in self._told.envelopes:
+            self._known.envelopes[name] = found.keys
+        things = found.value if spec.many else []
+        if spec.returns and things and isinstance(things[0], dict):
+            self._look_at(spec.returns, things[0])
+        return True
+
+    async def _find_by_sending(
+        self, name: str, spec: OperationSpec, choices: list[Candidate]
+    ) -> Candidate | None:
+        for choice in choices:
+            if self.silent:
+                return None
+            draft = self._draft(spec, choice)
+            found, reply = await self._teach(spec, choice, draft)
+            if reply.status in _ABSENT | _MOVED or reply.status is None:
+                continue
+            self._take_over(name, spec, draft, reply)
+            return found
+        return None
+
+    def _draft(self, spec: OperationSpec, choice: Candidate) -> Draft:
+        noun = str(spec.sends)
+        fields = self._problem.resources[noun].fields
+        if self._problem.contract == "strict":
+            fields = {n: f.model_copy(update={"names": f.names[:1]}) for n, f in fields.items()}
+        draft = Draft(noun, fields, schemas=self._schemas.get(noun, {}), rng=self._rng)
+        draft.fix(self._told.fields.get(noun, {}), self._told.extra.get(noun, {}))
+        if self._openapi is not None:
+            operation = self._openapi.find(spec.method, choice.template)
+            schema = self._openapi.request_schema(operation) if operation else None
+            if operation is not None and schema is not None:
+                flat = self._openapi.request_properties(operation)
+                draft.read_schema({**schema, "properties": flat})
+        return draft
+
+    async def _teach(
+        self, spec: OperationSpec, choice: Candidate, draft: Draft
+    ) -> tuple[Candidate, Reply]:
+        """Send bodies until one is taken as meant, or nothing more can be learned."""
+        noun = str(spec.sends)
+        known = {n for f in self._problem.resources[noun].fields.values() for n in spellings(f)}
+        found, taken = choice, None
+        for _ in range(_MAX_DRAFTS):
+            body = draft.body()
+
+            async def send(path: str, body: dict[str, Any] = body) -> Reply:
+                headers = {"Accept": _JSON}
+                return await self._ask(Request.json(spec.method, path, body, headers=headers))
+
+            found, reply = await self._follow(found, send)
+            if reply.ok:
+                taken = reply
+                thing = self._thing(noun, reply)
+                if not draft.read_echo(thing):
+                    break
+            elif reply.status in _REFUSED:
+                if not draft.heed(complaints(reply, known=known)) and not draft.widen():
+                    break
+            elif reply.status in _ABSENT | _MOVED or reply.status is None or not draft.widen():
+                break
+        return found, taken if taken is not None else reply
+
+    def _thing(self, noun: str, reply: Reply) -> dict[str, Any]:
+        names = {n for f in self._problem.resources[noun].fields.values() for n in spellings(f)}
+        found = object_in(_json_of(reply), noun=noun, known=names)
+        return dict(found.value) if found is not None else {}
+
+    def _take_over(self, name: str, spec: OperationSpec, draft: Draft, reply: Reply) -> None:
+        noun = str(spec.sends)
+        if not reply.ok:
+            self.note(
+                Mismatch(
+                    f"{name} body",
+                    tuple(n for names in draft.lost().values() for n in names),
+                    f"a well-formed body was refused: {clip(str(reply), 300)}",
+                )
+            )
+            return
+        self._known.vocabulary[noun].update(draft.settle())
+        self._known.extras[noun] = draft.extras
+        if spec.returns and not spec.many:
+            found = object_in(_json_of(reply), noun=spec.returns, known=self._names(spec.returns))
+            if found is not None and found.keys and not {name, noun} & self._told.envelopes.keys():
+                self._known.envelopes[name] = found.keys
+        thing = self._thing(noun, reply)
+        self._look_at(noun, thing)
+        self._made[noun] = dict(self._known.decode_one(name, _json_of(reply))) if thing else {}
+        for field, tried in draft.lost().items():
+            self.note(Mismatch(f"{noun}.{field}", tried, "what is sent does not come back"))
+
+    def _names(self, noun: str) -> set[str]:
+        return {n for word in self._known.vocabulary[noun].values() for n in word.answers}
+
+    def _look_at(self, noun: str, thing: Mapping[str, Any]) -> None:
+        """Learn what the fields that only the service sets are called."""
+        known = self._known.vocabulary[noun]
+        for name, field in self._problem.resources[noun].fields.items():
+            word = known[name]
+            shown = next((n for n in word.answers if n in thing), None)
+            if field.produced and shown is not None and word.source is not Source.TOML:
+                others = [n for n in word.answers if n != shown]
+                source = Source.STATEMENT if shown == field.names[0] else Source.ANSWER
+                known[name] = Word(shown, (shown, *others), source)
+
+
+_JSON = "application/json"
+
+
+def _json_of(reply: Reply) -> Any:
+    try:
+        return reply.json()
+    except ValueError:
+        return None
+
+
+def _whole(value: Any) -> Found | None:
+    return Found((), value) if isinstance(value, dict) else None
