@@ -38,7 +38,13 @@ async def node_environment(
     installer = _Installer(submission, plan, tree, node, workshop)
     cached = False
     if plan.dependencies:
-        key = key_of("node", node.program, await version_of(node), *installer.identity())
+        key = key_of(
+            "node",
+            node.program,
+            await version_of(node),
+            str(workshop.isolated),
+            *installer.identity(),
+        )
         kept = await store.get(key, installer.make, deadline=workshop.seconds_left)
         cached = kept.cached
         installer.place(kept.path)
@@ -96,7 +102,7 @@ class _Installer:
             raise of_installing(result.log, result.code)
         modules = self._folder / _MODULES
         if modules.is_dir() and not modules.is_symlink():
-            modules.rename(content / _MODULES)
+            shutil.move(modules, content / _MODULES)
         (content / "notes").write_text("\n".join(self.notes), "utf-8")
 
     def place(self, content: Path) -> None:

@@ -83,7 +83,7 @@ async def python_environment(
     notes = [*_prepare(here), *([interpreter.note] if interpreter.note else [])]
     maker = _Maker(here, interpreter, workshop, seed=seed)
     kept = await store.get(
-        _key(submission, here, interpreter.tool, seed=seed),
+        _key(submission, here, interpreter.tool, seed=seed, isolated=workshop.isolated),
         maker.make,
         deadline=workshop.seconds_left,
     )
@@ -102,7 +102,7 @@ async def python_environment(
     )
 
 
-def _key(submission: Submission, here: _Plan, python: Tool, *, seed: bool) -> str:
+def _key(submission: Submission, here: _Plan, python: Tool, *, seed: bool, isolated: bool) -> str:
     files = sorted({path for pattern in _FILES for path in here.tree.rglob(pattern)})
     texts = [
         f"{path.relative_to(here.tree)}\0{path.read_bytes().decode('latin-1')}"
@@ -119,6 +119,7 @@ def _key(submission: Submission, here: _Plan, python: Tool, *, seed: bool) -> st
         here.build.model_dump_json(),
         here.cwd,
         str(seed),
+        str(isolated),
         submission.digest if whole else "",
         *texts,
     )

@@ -1,6 +1,7 @@
 """The workshop: runs the steps of one build in sandboxes, within one deadline."""
 
 import asyncio
+import itertools
 import os
 import time
 from collections import deque
@@ -129,10 +130,9 @@ class Workshop:
             await asyncio.to_thread(self._look, written)
 
     def _look(self, folders: list[Path]) -> None:
-        size = count = 0
-        for blocks in _blocks(folders):
+        size = 0
+        for count, blocks in enumerate(_blocks(folders)):
             size += blocks * 512
-            count += 1
             if size > _MOST_DISK or count > _MOST_FILES:
                 raise SubmissionError(
                     f"the build wrote more than {_MOST_DISK // MIB} MiB or {_MOST_FILES} files",
@@ -142,8 +142,8 @@ class Workshop:
 
 def _blocks(folders: list[Path]) -> Iterator[int]:
     # Blocks, not length: a sparse file fills no disk.
-    for folder in folders:
-        for inner, _, files in os.walk(folder):
-            for file in files:
-                with suppress(OSError):
-                    yield (Path(inner) / file).lstat().st_blocks
+    walks = itertools.chain.from_iterable(os.walk(folder) for folder in folders)
+    for inner, _, files in walks:
+        for file in files:
+            with suppress(OSError):
+                yield (Path(inner) / file).lstat().st_blocks

@@ -37,7 +37,7 @@ def draft_of(sources: Sources, *, hints: str = "") -> Draft | None:
     """Return what the Python files tell, or None when this is no Python project."""
     packages = packages_of(sources)
     app = find_app(sources, hints=hints)
-    if packages is None and app is None:
+    if packages is None and (app is None or _belongs_deeper(sources, app)):
         return None
     if packages is None:
         packages = Packages(
@@ -66,6 +66,12 @@ def draft_of(sources: Sources, *, hints: str = "") -> Draft | None:
             *([f"migrations are run by `{migration}`"] if migration else []),
         ),
     )
+
+
+def _belongs_deeper(sources: Sources, app: PythonApp) -> bool:
+    # An inner folder with its own dependency files is a service of its own, to be named as such.
+    folder, _, inner = app.file.partition("/")
+    return bool(inner) and packages_of(Sources(sources.root / folder)) is not None
 
 
 def _serve(sources: Sources, packages: Packages, app: PythonApp | None) -> _Server | None:
