@@ -195,9 +195,9 @@ def _processes_of(run_dir: Path, groups: Iterable[Path]) -> set[int]:
     return {pid for pid in found if pid != os.getpid() and start_time(pid) is not None}
 
 
-def marked_processes(run_id: str) -> set[int]:
-    """Return the processes whose environment carries the mark of run `run_id`."""
-    mark = f"{RUN_VARIABLE}={run_id}".encode()
+def marked_processes(mark: str, *, variable: str = RUN_VARIABLE) -> set[int]:
+    """Return the living processes that were started with `variable` set to `mark`."""
+    wanted = f"{variable}={mark}".encode()
     found: set[int] = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -206,7 +206,7 @@ def marked_processes(run_id: str) -> set[int]:
             environment = (entry / "environ").read_bytes()
         except OSError:
             continue
-        if mark in environment.split(b"\0"):
+        if wanted in environment.split(b"\0") and start_time(int(entry.name)) is not None:
             found.add(int(entry.name))
     return found
 

@@ -8,13 +8,13 @@ whole process group goes when the child does.
 import asyncio
 import os
 import signal
+import subprocess
 import time
-from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import IO, NamedTuple, Self
 
 from acidtest.core.errors import InfrastructureError
 
@@ -30,7 +30,7 @@ _CHUNK_BYTES = 65_536
 _FLOOD_BYTES_PER_SECOND = 2 * 1024 * 1024
 _FLOOD_LINES_PER_SECOND = 10_000
 # While a child floods, so many seconds pass between two reads: it is slowed, never stopped.
-_FLOOD_PAUSE = 0.02
+_FLOOD_PAUSE = 0.01
 _DRAIN_SECONDS = 2.0
 _KILL_SECONDS = 10.0
 
@@ -142,17 +142,26 @@ class Completed(NamedTuple):
 
 
 class Child:
-    """A running process in a group of its own, whose output is read until it ends."""
+    """A running process in a group of its own, whose output is read until it ends.
 
-    def __init__(self, process: Process, *, on_line: OnLine | None, output_bytes: int) -> None:
+    Not asyncio's own subprocess: its `wait` also waits for the output to end, which an orphan that
+    inherited the pipe can put off for ever.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], *, on_line: OnLine | None, output_bytes: int
+    ) -> None:
         self._process = process
         self._on_line = on_line
         self.kept = KeptOutput(output_bytes)
         """The end of its output."""
+        self._ended = asyncio.Event()
+        self._pidfd = os.pidfd_open(process.pid)
+        asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
         self._readers = [
-            asyncio.create_task(self._read(stream, name))
-            for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
-            if stream is not None
+            asyncio.create_task(self._read(pipe, name))
+            for pipe, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
+            if pipe is not None
         ]
 
     @classmethod
@@ -172,16 +181,18 @@ class Child:
             InfrastructureError: the program cannot be started.
         """
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
+            # In the loop's own thread: a child told to die with its parent dies with the thread
+            # that started it.
+            process = subprocess.Popen(  # noqa: ASYNC220 - see above; it returns once exec is done
+                list(argv),
                 env=dict(env),
                 cwd=cwd,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=PIPE,
-                stderr=PIPE,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
                 start_new_session=True,
                 pass_fds=tuple(pass_fds),
-                limit=_CHUNK_BYTES,
             )
         except OSError as error:
             raise InfrastructureError(f"Cannot start {argv[0]}: {error}") from error
@@ -198,10 +209,16 @@ class Child:
         code = self._process.returncode
         return code if code is None or code >= 0 else 128 - code
 
+    def _on_end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._process.wait()
+        self._ended.set()
+
     async def wait(self, timeout: float) -> int | None:
         """Return how it ended, or None when it still runs after `timeout` seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), timeout)
+            await asyncio.wait_for(self._ended.wait(), timeout)
         return self.returncode
 
     def signal_group(self, sig: signal.Signals) -> None:
@@ -227,15 +244,22 @@ class Child:
         Output ends only when the last process holding it ends, which may outlive the child.
         """
         if self._readers:
-            await asyncio.wait(self._readers, timeout=timeout)
-        for reader in self._readers:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
-        transport = getattr(self._process, "_transport", None)
-        if transport is not None:
+            _, late = await asyncio.wait(self._readers, timeout=timeout)
+            for reader in late:
+                reader.cancel()
+            await asyncio.wait(self._readers)
+
+    async def _read(self, pipe: IO[bytes], name: str) -> None:
+        stream = asyncio.StreamReader(limit=_CHUNK_BYTES)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), pipe
+        )
+        try:
+            await self._split(stream, name)
+        finally:
             transport.close()
 
-    async def _read(self, stream: asyncio.StreamReader, name: str) -> None:
+    async def _split(self, stream: asyncio.StreamReader, name: str) -> None:
         splitter, gate = LineSplitter(), _FloodGate()
         while chunk := await stream.read(_CHUNK_BYTES):
             if not gate.admits(chunk):

@@ -62,7 +62,7 @@ def command_line(
     """Return the whole chain of commands that builds the sandbox and then waits to be released."""
     return [
         *("setpriv", "--pdeathsig", "KILL", "--"),
-        *_prlimit(spec.limits, own_user=privilege.root),
+        *resource_limits(spec.limits, own_user=privilege.root),
         *("unshare", "--mount", "--propagation", "private"),
         *(() if privilege.root else ("--user", "--map-root-user")),
         *("--", "/bin/sh", "-c", _MOUNT_SCRIPT, "acidtest"),
@@ -75,7 +75,13 @@ def command_line(
     ]
 
 
-def _prlimit(limits: Limits, *, own_user: bool) -> list[str]:
+def resource_limits(limits: Limits, *, own_user: bool) -> list[str]:
+    """Return the command that bounds what it becomes, as far as the kernel counts by process.
+
+    Args:
+        limits: the bounds.
+        own_user: whether its user runs nothing else, so that processes can be counted by user.
+    """
     wanted = {
         "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
         "fsize": (resource.RLIMIT_FSIZE, limits.file_bytes),

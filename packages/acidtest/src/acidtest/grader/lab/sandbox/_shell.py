@@ -14,6 +14,14 @@ from acidtest.core.errors import SubmissionError
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _WORD = re.compile(r"[A-Za-z0-9_./@+-]+")
+_TOKEN = re.compile(
+    r"\\.|'[^']*'|\"(?:[^\"\\]|\\.)*\"|\$\(|[<>]&|&>|<<|&&|\|\||[;&|()\n`'\"]|(?:^|(?<=\s))\#",
+    re.DOTALL,
+)
+"""What matters in a line: quoted pieces as wholes, redirections, and what ends a command."""
+_SEPARATORS = frozenset(("&&", "||", ";", "&", "|", "\n"))
+_OPAQUE = frozenset(("<<", "`", "'", '"', "#"))
+"""Here-documents, old substitutions, unbalanced quotes, comments: left to the shell."""
 # Replacing the shell by one of these would fail, or lose what it does to the shell.
 _SHELL_WORDS = frozenset(
     (
@@ -24,8 +32,6 @@ _SHELL_WORDS = frozenset(
         *("true", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while"),
     )
 )
-_OPERATORS = frozenset(";|&()<>\n`")
-
 DEFAULT_ENV = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/home/app",
@@ -37,20 +43,29 @@ DEFAULT_ENV = {
 
 def replacing_shell(command: str) -> str:
     """Return `command` with `exec` before its last program, where that is safe; else unchanged."""
-    head, operator, last = command.rpartition("&&")
-    stripped = last.strip()
-    if "<<" in command or any(char in _OPERATORS for char in head.replace("&&", "")):
+    begin = _last_command(command)
+    if begin is None:
         return command
-    if _quoted(head) or any(char in _OPERATORS - set("<>") for char in stripped):
-        return command
-    first = stripped.split(maxsplit=1)[0] if stripped else ""
-    if first in _SHELL_WORDS:
-        return command
+    head, last = command[:begin], command[begin:].strip()
+    first = last.split(maxsplit=1)[0] if last else ""
     if _ASSIGNMENT.match(first):
-        return f"{head}{operator} exec env {stripped}".lstrip() if _plain(stripped) else command
-    if not _WORD.fullmatch(first):
+        return f"{head} exec env {last}".lstrip() if _runs_program(last) else command
+    if first in _SHELL_WORDS or not _WORD.fullmatch(first):
         return command
-    return f"{head}{operator} exec {stripped}".lstrip()
+    return f"{head} exec {last}".lstrip()
+
+
+def _last_command(line: str) -> int | None:
+    """Return where the last command of `line` begins, or None where only a shell could tell."""
+    begin, depth, end = 0, 0, ""
+    for token in _TOKEN.finditer(line):
+        text = token[0]
+        depth += {"$(": 1, "(": 1, ")": -1}.get(text, 0)
+        if depth < 0 or text in _OPAQUE or (text == "(" and depth == 1):
+            return None
+        if text in _SEPARATORS and depth == 0:
+            begin, end = token.end(), text
+    return None if end == "|" or depth else begin
 
 
 def start_script(command: str, *, cwd: str, env: Mapping[str, str]) -> str:
@@ -74,12 +89,7 @@ def checked_env(env: Mapping[str, str]) -> dict[str, str]:
     return {**DEFAULT_ENV, **env}
 
 
-def _quoted(text: str) -> bool:
-    """Whether a `&&` after `text` may lie inside quotes."""
-    return text.count("'") % 2 == 1 or text.count('"') % 2 == 1 or text.endswith("\\")
-
-
-def _plain(text: str) -> bool:
+def _runs_program(text: str) -> bool:
     """Whether a program, and no word of the shell's own, follows the assignments."""
     try:
         words = [word for word in shlex.split(text) if not _ASSIGNMENT.match(word)]

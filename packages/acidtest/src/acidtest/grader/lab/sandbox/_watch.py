@@ -37,14 +37,15 @@ class TreeWatch:
         self._overstepped = overstepped
         self._cpu: dict[int, float] = {}
         self._peak = 0
-        self._current = Usage()
+        self.seen = Usage()
+        """What the last look saw."""
 
     async def run(self) -> None:
         """Look until cancelled or a bound is overstepped."""
         while True:
             usage = await asyncio.to_thread(self.usage)
             if usage.memory_bytes > self._limits.memory_bytes:
-                self._current = usage.model_copy(update={"oom_killed": True})
+                self.seen = usage.model_copy(update={"oom_killed": True})
                 self._overstepped("took more memory than it may")
                 return
             if usage.processes > self._limits.processes:
@@ -62,14 +63,14 @@ class TreeWatch:
                 processes += taken[1]
                 self._cpu[pid] = taken[2]
         self._peak = max(self._peak, memory)
-        self._current = Usage(
+        self.seen = Usage(
             memory_bytes=memory,
             peak_bytes=self._peak,
             cpu_seconds=sum(self._cpu.values()),
             processes=processes,
-            oom_killed=self._current.oom_killed,
+            oom_killed=self.seen.oom_killed,
         )
-        return self._current
+        return self.seen
 
 
 def _taken(pid: int) -> tuple[int, int, float] | None:
