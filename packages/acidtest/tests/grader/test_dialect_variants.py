@@ -341,7 +341,7 @@ VARIANTS: dict[str, Service] = {
     "a single-page application in front": Service(prefix="/api", shell=True),
     "an empty list is a 404": Service(prefix="/api", empty_is_404=True),
     "takes one name, shows another": Service(
-        names={"reviewer": "reviewer_name"}, shows={"reviewer": "reviewerName", "id": "reviewId"}
+        names={"reviewer": "reviewer_name"}, shows={"reviewer": "reviewerName", "id": "uuid"}
     ),
     "json:api": Service(
         many=lambda items, noun: {"data": [_as_json_api(i, noun) for i in items]},

@@ -9,7 +9,7 @@ _LISTS = ("items", "data", "results", "content", "records", "rows", "list", "doc
           "entries", "values", "value", "objects", "hits", "member", "hydra:member",
           "edges", "collection", "_embedded", "result", "payload", "response", "body")  # fmt: skip
 _OBJECTS = ("data", "item", "result", "payload", "response", "record", "object", "value",
-            "attributes", "body", "content", "resource")  # fmt: skip
+            "body", "content", "resource")  # fmt: skip
 _DEPTH = 3
 
 
@@ -68,10 +68,21 @@ def _object_in(
             for key in _ranked(value, _OBJECTS, nouns)
         ]
         inner = next(filter(None, inside), None)
-    own = sum(name in known and not isinstance(item, Mapping) for name, item in value.items())
-    if inner is not None and own <= sum(name in known for name in inner.value):
+    own = _familiar(value, known)
+    if inner is not None and own <= _familiar(inner.value, known):
         return inner
     return Found(keys, value) if own else None
+
+
+def _familiar(value: Mapping[str, Any], known: Collection[str]) -> int:
+    flat = flattened(value)
+    return sum(name in known and not isinstance(item, Mapping) for name, item in flat.items())
+
+
+def flattened(thing: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with what it keeps under `attributes`, as JSON:API does, beside its id."""
+    inner = thing.get("attributes")
+    return {**thing, **inner} if isinstance(inner, Mapping) else dict(thing)
 
 
 def at(value: Any, keys: tuple[str, ...]) -> Any:

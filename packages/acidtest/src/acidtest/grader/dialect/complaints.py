@@ -37,6 +37,8 @@ _FILLER = {"the", "a", "an", "field", "fields", "value", "values", "and", "or", 
            "it", "property", "input", "request", "body", "must", "be", "required", "missing",
            "validation", "error", "errors", "invalid", "key", "object", "data", "that", "to", "in",
            "should", "not", "for", "of", "parameter", "parameters", "json", "failed"}  # fmt: skip
+_WRAPPERS = {"message", "messages", "error", "errors", "detail", "details", "msg", "instance",
+             "status", "trace_id", "timestamp", "statusCode", "stack", "non_field_errors"}  # fmt: skip
 _MAX_NODES = 500
 _MAX_COMPLAINTS = 60
 _MAX_TEXT = 2_000
@@ -51,11 +53,14 @@ class Complaint(NamedTuple):
     """Whether it says that the field should not be there."""
 
 
-def complaints(reply: Reply, *, known: Collection[str] = ()) -> tuple[Complaint, ...]:
+def complaints(
+    reply: Reply, *, known: Collection[str] = (), sent: Collection[str] = ()
+) -> tuple[Complaint, ...]:
     """The fields that an error answer names, each once.
 
     Args:
         reply: a refusal.
+        sent: names in the refused body; `body` and the like mean a field only when they are there.
         known: names that count even where a sentence mentions them in passing.
     """
     try:
@@ -65,7 +70,7 @@ def complaints(reply: Reply, *, known: Collection[str] = ()) -> tuple[Complaint,
     found: dict[tuple[str, bool], Complaint] = {}
     for name, message in _Reader(known).read(value):
         short = _last(name)
-        if short and short.lower() not in _PLACES:
+        if short and (short in sent or short.lower() not in _PLACES):
             unknown = bool(_UNKNOWN.search(message))
             found.setdefault((short, unknown), Complaint(short, message, unknown))
         if len(found) >= _MAX_COMPLAINTS:
@@ -141,13 +146,12 @@ def _names(said: Any) -> list[str]:
 
 def _is_field_map(key: str, item: Any) -> bool:
     """Whether `key: item` says `field: messages`, as several frameworks write it."""
-    if not re.fullmatch(r"[A-Za-z_][\w.]{0,60}", key) or key in {*_TEXT_KEYS, *_SEVERAL}:
-        return False
-    if key in {"errors", "details", "status", "instance", "trace_id", "timestamp", "statusCode"}:
+    if not re.fullmatch(r"[A-Za-z_][\w.]{0,60}", key) or key in _WRAPPERS:
         return False
     if isinstance(item, list):
-        return bool(item) and all(isinstance(part, str) for part in item)
-    return isinstance(item, str) and bool(re.search(r"\w \w", item)) and key not in _NAME_KEYS
+        texts = [part for part in item if isinstance(part, str)]
+        return len(texts) == len(item) and any(" " in text for text in texts)
+    return isinstance(item, str) and " " in item and key not in {*_NAME_KEYS, *_TEXT_KEYS}
 
 
 def _texts(value: Mapping[str, Any]) -> Iterator[str]:

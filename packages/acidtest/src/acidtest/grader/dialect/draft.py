@@ -10,7 +10,7 @@ from typing import Any
 
 from acidtest.catalogue.problem import FieldSpec
 from acidtest.grader.dialect.complaints import Complaint
-from acidtest.grader.dialect.names import is_spelling, spellings, words
+from acidtest.grader.dialect.names import capitals, is_spelling, spellings, words
 from acidtest.grader.dialect.samples import UNIQUE, distinct_value, mended, sample
 from acidtest.grader.dialect.spoken import Extra, Source, Word
 
@@ -73,6 +73,7 @@ class Draft:
             for name, spec in fields.items()
             if not spec.produced
         }
+        self._unwanted: set[str] = set()
         self._bare = False
         self._sent: dict[str, tuple[str, Any]] = {}
 
@@ -153,6 +154,7 @@ class Draft:
             return False
         if complaint.unknown:
             del self.extras[name]
+            self._unwanted.add(name)
             return True
         value = mended(name, complaint.message)
         if value is None or value == extra.value:
@@ -161,7 +163,7 @@ class Draft:
         return True
 
     def _add_extra(self, name: str, source: Source) -> bool:
-        if len(self.extras) >= _MAX_EXTRAS or name in self.extras:
+        if len(self.extras) >= _MAX_EXTRAS or name in self.extras or name in self._unwanted:
             return False
         schema = self._theirs.get(name)
         value = sample(name, schema if isinstance(schema, Mapping) else {})
@@ -231,8 +233,10 @@ class Draft:
                 source = Source.STATEMENT
             elif source is Source.STATEMENT:
                 source = Source.TRIED
-            answers = tuple(dict.fromkeys(n for n in looked if n is not None))
-            settled[name] = Word(first, answers, source)
+            answers = [n for n in looked if n is not None]
+            settled[name] = Word(
+                first, tuple(dict.fromkeys([*answers, *capitals(answers)])), source
+            )
         return settled
 
     def lost(self) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from acidtest.catalogue.problem import OperationSpec, Problem
 from acidtest.core.evidence import clip
 from acidtest.grader.client.message import Reply, Request
 from acidtest.grader.contract.document import OpenApiDocument
-from acidtest.grader.dialect.answers import Found, list_in, object_in
+from acidtest.grader.dialect.answers import Found, flattened, list_in, object_in
 from acidtest.grader.dialect.complaints import complaints
 from acidtest.grader.dialect.draft import Draft
 from acidtest.grader.dialect.mismatch import Mismatch
@@ -17,9 +17,9 @@ from acidtest.grader.dialect.names import spellings
 from acidtest.grader.dialect.overrides import Overrides
 from acidtest.grader.dialect.paging import Offered
 from acidtest.grader.dialect.routes import Candidate, candidates, prefix_of
-from acidtest.grader.dialect.spoken import Dialect, Extra, Route, Source, Word
+from acidtest.grader.dialect.spoken import Dialect, Extra, Route, Source, Word, read_fields
 
-_MAX_DRAFTS = 16
+_MAX_DRAFTS = 24
 """Bodies tried for one operation; strict services name one unknown field at a time."""
 _MAX_SILENCE = 3
 """Requests without any answer after which the service is left alone."""
@@ -93,6 +93,10 @@ class Learner:
     async def learn(self, name: str, spec: OperationSpec) -> None:
         """Find out one operation: its path, and what it shows of names and envelopes."""
         choices = self._choices(name, spec)
+        if self._lacks_ids(spec):
+            # Without a thing to name in the path nothing can be told apart from a wrong path.
+            self._assume(name, spec)
+            return
         if spec.sends:
             found = await self._find_by_sending(name, spec, choices)
         else:
@@ -102,12 +106,18 @@ class Learner:
             self._offer(name, spec, found)
             return
         tried = tuple(choice.template for choice in choices)
-        prefixes = self._prefixes()
-        if prefixes and name not in self._told.paths:
-            template = f"{prefixes[0]}{spec.path}"
-            self._known.routes[name] = Route(spec.method, template, Source.ASSUMED)
+        self._assume(name, spec)
         reason = "no request was answered" if self.silent else "no path tried leads to it"
         self.note(Mismatch(name, tried, reason))
+
+    def _lacks_ids(self, spec: OperationSpec) -> bool:
+        nouns = [noun for noun in self._problem.resources if f"{{{noun}_id}}" in spec.path]
+        return any("id" not in self._made.get(noun, {}) for noun in nouns)
+
+    def _assume(self, name: str, spec: OperationSpec) -> None:
+        if name not in self._told.paths:
+            template = f"{next(iter(self._prefixes()), '')}{spec.path}"
+            self._known.routes[name] = Route(spec.method, template, Source.ASSUMED)
 
     def _choices(self, name: str, spec: OperationSpec) -> list[Candidate]:
         if name in self._told.paths:
@@ -199,7 +209,9 @@ class Learner:
             self._known.envelopes[name] = found.keys
         things = found.value if spec.many else []
         if spec.returns and things and isinstance(things[0], dict):
-            self._look_at(spec.returns, things[0])
+            self._look_at(spec.returns, flattened(things[0]))
+            first = read_fields(things[0], self._known.vocabulary[spec.returns])
+            self._made.setdefault(spec.returns, first)
         return True
 
     async def _find_by_sending(
@@ -209,7 +221,7 @@ class Learner:
             if self.silent:
                 return None
             draft = self._draft(spec, choice)
-            found, reply = await self._teach(spec, choice, draft)
+            found, reply = await self._teach(name, spec, choice, draft)
             if reply.status in _ABSENT | _MOVED or reply.status is None:
                 continue
             self._take_over(name, spec, draft, reply)
@@ -232,7 +244,7 @@ class Learner:
         return draft
 
     async def _teach(
-        self, spec: OperationSpec, choice: Candidate, draft: Draft
+        self, name: str, spec: OperationSpec, choice: Candidate, draft: Draft
     ) -> tuple[Candidate, Reply]:
         """Send bodies until one is taken as meant, or nothing more can be learned."""
         noun = str(spec.sends)
@@ -248,20 +260,22 @@ class Learner:
             found, reply = await self._follow(found, send)
             if reply.ok:
                 taken = reply
-                thing = self._thing(noun, reply)
+                thing = self._thing(name, noun, reply)
                 if not draft.read_echo(thing):
                     break
             elif reply.status in _REFUSED:
-                if not draft.heed(complaints(reply, known=known)) and not draft.widen():
+                if not draft.heed(complaints(reply, known=known, sent=body)) and not draft.widen():
                     break
             elif reply.status in _ABSENT | _MOVED or reply.status is None or not draft.widen():
                 break
         return found, taken if taken is not None else reply
 
-    def _thing(self, noun: str, reply: Reply) -> dict[str, Any]:
-        names = {n for f in self._problem.resources[noun].fields.values() for n in spellings(f)}
-        found = object_in(_json_of(reply), noun=noun, known=names)
-        return dict(found.value) if found is not None else {}
+    def _thing(self, name: str, noun: str, reply: Reply) -> dict[str, Any]:
+        """What a create answered with, as the service wrote it; empty when it shows nothing."""
+        value = _json_of(reply)
+        returns = self._problem.operations[name].returns
+        thing = self._known.unwrap(name, value) if returns == noun else None
+        return flattened(thing or {})
 
     def _take_over(self, name: str, spec: OperationSpec, draft: Draft, reply: Reply) -> None:
         noun = str(spec.sends)
@@ -280,7 +294,7 @@ class Learner:
             found = object_in(_json_of(reply), noun=spec.returns, known=self._names(spec.returns))
             if found is not None and found.keys and not {name, noun} & self._told.envelopes.keys():
                 self._known.envelopes[name] = found.keys
-        thing = self._thing(noun, reply)
+        thing = self._thing(name, noun, reply)
         self._look_at(noun, thing)
         self._made[noun] = dict(self._known.decode_one(name, _json_of(reply))) if thing else {}
         for field, tried in draft.lost().items():

@@ -15,18 +15,23 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def spellings(spec: FieldSpec) -> tuple[str, ...]:
-    """Every name of a field in every common spelling; the given ones first."""
-    derived = [
-        spelled
-        for name in spec.names
-        for parts in [words(name)]
-        for spelled in (
-            "_".join(parts),
-            "".join([parts[0], *(part.capitalize() for part in parts[1:])]) if parts else name,
-            "".join(part.capitalize() for part in parts),
-        )
-    ]
+    """Every name of a field, as given and in snake and camel case; the given ones first."""
+    derived = [spelled for name in spec.names for spelled in (_snake(name), _camel(name))]
     return tuple(dict.fromkeys([*spec.names, *derived]))
+
+
+def capitals(names: Iterable[str]) -> tuple[str, ...]:
+    """The same names as languages write them that begin public fields with a capital."""
+    return tuple(dict.fromkeys("".join(map(str.capitalize, words(name))) for name in names))
+
+
+def _snake(name: str) -> str:
+    return "_".join(words(name))
+
+
+def _camel(name: str) -> str:
+    first, *rest = words(name)
+    return "".join([first, *map(str.capitalize, rest)])
 
 
 def is_spelling(name: str, spec: FieldSpec, *, noun: str) -> bool:

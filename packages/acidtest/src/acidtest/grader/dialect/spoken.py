@@ -11,9 +11,9 @@ from urllib.parse import quote
 from acidtest.catalogue.problem import OperationSpec, Problem
 from acidtest.core.evidence import clip
 from acidtest.grader.client.message import Reply, Request
-from acidtest.grader.dialect.answers import at, list_in, object_in
+from acidtest.grader.dialect.answers import at, flattened, list_in, object_in
 from acidtest.grader.dialect.mismatch import DecodeError, Mismatch
-from acidtest.grader.dialect.names import spellings
+from acidtest.grader.dialect.names import capitals, spellings
 from acidtest.grader.dialect.paging import Offered, next_page
 
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
@@ -101,7 +101,12 @@ class Dialect:
             routes={n: Route(op.method, op.path) for n, op in problem.operations.items()},
             vocabulary={
                 noun: {
-                    name: Word(spec.names[0], spec.names[:1] if strict else spellings(spec))
+                    name: Word(
+                        spec.names[0],
+                        spec.names[:1]
+                        if strict
+                        else (*spellings(spec), *capitals(spellings(spec))),
+                    )
                     for name, spec in resource.fields.items()
                 }
                 for noun, resource in problem.resources.items()
@@ -156,14 +161,21 @@ class Dialect:
             DecodeError: there is no object.
         """
         noun = self._returned(operation)
-        inner = at(value, self._envelope(operation, noun))
-        if not isinstance(inner, dict):
-            inner = value
-        known = {name for word in self.vocabulary[noun].values() for name in word.answers}
-        found = object_in(inner, noun=noun, known=known)
-        if found is None:
+        thing = self.unwrap(operation, value)
+        if thing is None:
             raise DecodeError(operation, expected="an object", seen=_seen(value))
-        return self._item(noun, found.value)
+        return self._item(noun, thing)
+
+    def unwrap(self, operation: str, value: Any) -> dict[str, Any] | None:
+        """The object of an answer as the service wrote it; None when there is none."""
+        noun = self._returned(operation)
+        keys = next((self.envelopes[n] for n in (operation, noun) if n in self.envelopes), None)
+        inner = None if keys is None else at(value, keys)
+        if isinstance(inner, dict):
+            return inner
+        known = {name for word in self.vocabulary[noun].values() for name in word.answers}
+        found = object_in(value, noun=noun, known=known)
+        return dict(found.value) if found is not None else None
 
     def decode_many(self, operation: str, value: Any) -> list[Item]:
         """The list of things in an answer.
@@ -172,7 +184,7 @@ class Dialect:
             DecodeError: there is no list of objects.
         """
         noun = self._returned(operation)
-        inner = at(value, self._envelope(operation))
+        inner = at(value, self.envelopes.get(operation, ()))
         if not isinstance(inner, list):
             found = list_in(value, noun=noun)
             inner = found.value if found else None
@@ -219,9 +231,6 @@ class Dialect:
             raise DecodeError(operation, expected="nothing", seen="a question for its answer")
         return noun
 
-    def _envelope(self, *names: str) -> tuple[str, ...]:
-        return next((self.envelopes[name] for name in names if name in self.envelopes), ())
-
     def _item(self, noun: str, raw: dict[str, Any]) -> Item:
         return Item(read_fields(raw, self.vocabulary[noun]), raw=raw)
 
@@ -232,8 +241,7 @@ def read_fields(raw: Mapping[str, Any], known: Mapping[str, Word]) -> dict[str, 
     A name belongs to the field whose first name it is; only what is left serves as another's
     second choice, so that `author` is never taken for a reviewer while a reviewer is there.
     """
-    attributes = raw.get("attributes")
-    flat = {**raw, **attributes} if isinstance(attributes, Mapping) else dict(raw)
+    flat = flattened(raw)
     values: dict[str, Any] = {}
     claimed: set[str] = set()
     for first in (True, False):
