@@ -27,6 +27,11 @@ class Place(NamedTuple):
     column: str
     """As the catalogue has it, not quoted."""
 
+    @property
+    def quoted(self) -> str:
+        """The column as a quoted identifier."""
+        return quote(self.column)
+
 
 def quote(name: str) -> str:
     """Return `name` as a quoted SQL identifier."""
@@ -58,6 +63,43 @@ class Database:
         """Run one statement and return its command tag."""
         async with self.connection() as connection:
             return str(await connection.execute(sql, *arguments, timeout=120))
+
+    async def attempt(
+        self, sql: str, *arguments: object, keep: bool = False, lock_seconds: float = 0.5
+    ) -> str | None:
+        """Try one statement and say whether the database refuses it.
+
+        Args:
+            sql: the statement.
+            *arguments: its parameters.
+            keep: commit what it did; otherwise it is rolled back.
+            lock_seconds: how long it may wait for a lock of the service.
+
+        Returns:
+            The SQLSTATE it was refused with, `55P03` for a lock; None when it went through.
+        """
+        async with self.connection() as connection:
+            await connection.execute(f"set lock_timeout = {int(lock_seconds * 1000)}")
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                await connection.execute(sql, *arguments, timeout=60)
+                # Deferred constraints speak only now.
+                await connection.execute("set constraints all immediate")
+            except asyncpg.PostgresError as error:
+                await transaction.rollback()
+                return str(error.sqlstate)
+            await (transaction.commit() if keep else transaction.rollback())
+            return None
+
+    async def count(self, place: Place, value: str) -> int:
+        """Rows in which `place` holds exactly `value` as text."""
+        rows = await self.fetch(
+            f"select count(*) as n from {place.table}"  # noqa: S608 - quoted
+            f" where {place.quoted}::text = $1",
+            value,
+        )
+        return int(rows[0]["n"])
 
     async def tables(self) -> list[str]:
         """Every table of the service, quoted and qualified."""

@@ -1,0 +1,76 @@
+"""What a gate should hold: the moment a write becomes lasting, and the moment a cache is filled."""
+
+from typing import Any
+
+from acidtest.grader.sdk import Env, Seen
+
+_FILLS = frozenset(
+    [
+        "SET",
+        "SETEX",
+        "PSETEX",
+        "SETNX",
+        "GETSET",
+        "MSET",
+        "APPEND",
+        "HSET",
+        "HMSET",
+        "HSETNX",
+        "JSON.SET",
+        "RPUSH",
+        "LPUSH",
+        "SADD",
+        "ZADD",
+        "EVAL",
+        "EVALSHA",
+        "FCALL",
+        "RESTORE",
+        "COPY",
+        "RENAME",
+    ]
+)
+
+
+class LastingWrite:
+    """Matches what makes a write of one instance last: its COMMIT, or the write itself without one.
+
+    Commits of transactions that only read do not match.
+    """
+
+    def __init__(self, replica: str) -> None:
+        self._replica = replica
+        self._written: set[int] = set()
+
+    def __call__(self, statement: Any) -> bool:
+        """Whether to hold this statement."""
+        if statement.replica != self._replica:
+            return False
+        if statement.is_write and statement.in_transaction:
+            self._written.add(statement.connection)
+            return bool(statement.is_commit)
+        if statement.is_write:
+            return True
+        if statement.is_commit and statement.connection in self._written:
+            self._written.discard(statement.connection)
+            return True
+        return False
+
+
+class FillAfterRead:
+    """Matches what an instance writes into the cache after it has read the database."""
+
+    def __init__(self, env: Env, replica: str) -> None:
+        self._env = env
+        self._replica = replica
+        self._since = env.now()
+
+    def __call__(self, command: Any) -> bool:
+        """Whether to hold this command."""
+        if command.replica != self._replica or command.command.upper() not in _FILLS:
+            return False
+        return bool(Seen(self._env.journal.sql(since=self._since, replica=self._replica)).reads)
+
+
+def replica_name(env: Env, number: int) -> str:
+    """Return the name under which proxies know an instance."""
+    return env.service.replicas[number].name
