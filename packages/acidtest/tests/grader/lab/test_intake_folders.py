@@ -31,6 +31,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """A small service's folder."""
     source = tmp_path / "my service"
     (source / "app").mkdir(parents=True)
     (source / "main.py").write_text("one\n")
@@ -40,6 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def repository(folder: Path) -> Path:
+    """The same folder with one commit."""
     _git(folder, "init", "-q", "-b", "main")
     _git(folder, "add", ".")
     _git(folder, "commit", "-q", "-m", "first")
@@ -284,7 +286,7 @@ async def test_an_empty_folder_is_no_submission(tmp_path: Path) -> None:
         await take_in(str(tmp_path / "empty"), tmp_path / "copy")
 
 
-async def test_the_copy_is_never_made_over_something(folder: Path, tmp_path: Path) -> None:
+async def test_the_copy_is_never_made_over_something(folder: Path) -> None:
     """A target that holds something, or lies inside the source, is refused and kept."""
     with pytest.raises(UsageError):
         await take_in(str(folder), folder)

@@ -60,7 +60,7 @@ def _python(recipe: Recipe) -> PythonBuild:
             "app.main:app",
             (".",),
         ),
-        ({"main.py": "import fastapi as f\nserver: f.FastAPI = f.FastAPI()\n"}, "main:server", (".",)),
+        ({"main.py": "import fastapi\nserver: X = fastapi.FastAPI()\n"}, "main:server", (".",)),
         ({"main.py": "try:\n    from fastapi import FastAPI\n    api = FastAPI()\nfinally: ...\n"},
          "main:api", (".",)),
     ],
@@ -248,8 +248,8 @@ def test_the_scheme_of_the_database_url_fits_the_code(
 @pytest.mark.parametrize(
     "source",
     [
-        "import os\nH = os.environ['POSTGRES_HOST']; os.getenv('REDIS_HOST'); os.environ.get('DB_URL')",
-        "class S(BaseSettings):\n    postgres_host: str\n    redis_host: str = 'x'\n    db_url: str",
+        "os.environ['POSTGRES_HOST']; os.getenv('REDIS_HOST'); os.environ.get('DB_URL')",
+        "class S(BaseSettings):\n    postgres_host: str\n    redis_host: str\n    db_url: str",
         "env = Env()\nenv('POSTGRES_HOST'); env.str('REDIS_HOST'); config('DB_URL')",
     ],
 )
@@ -309,7 +309,7 @@ def _package(**content: object) -> str:
          "node src/server.js", None, None),
         ({"package.json": _package(main="lib.js"), "lib.js": ""}, "node lib.js", None, None),
         ({"package.json": _package(), "index.js": ""}, "node index.js", None, None),
-        ({"package.json": _package(scripts={"start": "npm run serve"})}, "npm run start", None, None),
+        ({"package.json": _package(scripts={"start": "npm run x"})}, "npm run start", None, None),
         ({"package.json": _package(scripts={"start": "node dist/main.js", "build": "tsc"})},
          "node dist/main.js", None, "build"),
         ({"package.json": _package(scripts={"start": "node a.js", "db:migrate": "x"})},
@@ -425,7 +425,7 @@ def test_the_order_of_trust(tmp_path: Path) -> None:
         "acidtest.toml": 'health = "/up"\nmigrate = "mine"\n[env]\nDB_HOST = "fixed"\n',
         "Procfile": "web: gunicorn x\nrelease: theirs\nworker: w\n",
         "requirements.txt": "fastapi",
-        "main.py": f"{FASTAPI}\nDB_HOST = os.getenv('DB_HOST')\n@app.get('/healthz')\ndef h(): ...\n",
+        "main.py": f"{FASTAPI}os.getenv('DB_HOST')\n@app.get('/healthz')\ndef h(): ...\n",
         "Dockerfile": "FROM x\nCMD docker\nEXPOSE 7000",
     }
     recipe = _recipe(tmp_path, files)
