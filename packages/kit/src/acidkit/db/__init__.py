@@ -1,0 +1,21 @@
+"""PostgreSQL: bounded connections, one transaction per request, migrations that wait politely."""
+
+from acidkit.db._engine import DatabaseSettings, connection_url, make_engine
+from acidkit.db._migrations import run_migrations
+from acidkit.db._outage import constraint_of, told_apart
+from acidkit.db._repository import Repository
+from acidkit.db._session import CommitGuard, Database, UnitOfWork, UnitOfWorkDep
+
+__all__ = [
+    "CommitGuard",
+    "Database",
+    "DatabaseSettings",
+    "Repository",
+    "UnitOfWork",
+    "UnitOfWorkDep",
+    "connection_url",
+    "constraint_of",
+    "make_engine",
+    "run_migrations",
+    "told_apart",
+]

@@ -1,0 +1,1 @@
+"""The Book Review service: books, what people think of them, and a list that is fast and true."""

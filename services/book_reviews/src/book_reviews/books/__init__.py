@@ -1,0 +1,1 @@
+"""Books: adding one, finding one, listing them from the cache."""

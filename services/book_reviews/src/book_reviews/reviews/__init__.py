@@ -1,0 +1,1 @@
+"""Reviews: adding one to a book, listing those of a book."""
