@@ -12,9 +12,14 @@ from types import TracebackType
 from typing import Generic, Literal, Protocol, Self, TypeVar
 
 from acidtest.core.errors import HarnessError
+from acidtest.core.evidence import clip
+from acidtest.grader.lab.journal import Journal
 
 Subject = TypeVar("Subject")
 """What a gate looks at: a PostgreSQL statement or a Redis command."""
+
+_MAX_NAME = 80
+"""Characters of a statement or command in the marks a gate leaves."""
 
 Side = Literal["request", "reply"]
 
@@ -88,8 +93,10 @@ class Gate(Generic[Subject]):
         count: int | None = 1,
         skip: int = 0,
         on_close: Callable[["Gate[Subject]"], None],
+        mark: Callable[[str], object],
     ) -> None:
         self.side = side
+        self._mark = mark
         self.matched = 0
         self._predicate = predicate
         self._count = count
@@ -135,11 +142,13 @@ class Gate(Generic[Subject]):
         if n is None:
             self._taken = self._count = 0
         for hold in self._take(n):
+            self._mark(f"let go {self._name(hold)}")
             hold.open()
 
     def cut(self) -> None:
         """Reset the connections of the held messages; a held request never reaches the server."""
         for hold in self._take(None):
+            self._mark(f"cut the connection instead of passing on {self._name(hold)}")
             hold.link.cut("cut by the judge at a gate")
 
     async def forward_and_cut(self, *, timeout: float = 5.0) -> bool:
@@ -159,6 +168,7 @@ class Gate(Generic[Subject]):
         for hold in holds:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
             done = await hold.settled(timeout=left) and done
+            self._mark(f"cut the connection after {self._name(hold)} was done")
             hold.link.cut("cut by the judge after its statement was done")
         return done and bool(holds)
 
@@ -186,13 +196,18 @@ class Gate(Generic[Subject]):
 
     def arrived(self, hold: Hold[Subject]) -> None:
         """Count a hold that has come; called by the hold itself."""
-        self._reached += hold.arrived
+        self._reached += 1
+        self._mark(f"held {self._name(hold)}")
         self._changed.set()
 
     def gone(self, hold: Hold[Subject]) -> None:
         """Forget a hold whose connection is gone; called by the hold itself."""
         if hold in self._holds:
             self._holds.remove(hold)
+
+    def _name(self, hold: Hold[Subject]) -> str:
+        what = clip(str(hold.subject), _MAX_NAME)
+        return f"the answer to {what}" if self.side == "reply" else what
 
     def _take(self, n: int | None) -> list[Hold[Subject]]:
         taken = self._holds[:n]
@@ -239,8 +254,10 @@ class Gate(Generic[Subject]):
 class Gatehouse(Generic[Subject]):
     """All gates of one proxy; asks them in the order they were made."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal, target: str) -> None:
         self._gates: list[Gate[Subject]] = []
+        self._journal = journal
+        self._target = target
 
     def __bool__(self) -> bool:
         return bool(self._gates)
@@ -254,9 +271,19 @@ class Gatehouse(Generic[Subject]):
         skip: int = 0,
     ) -> Gate[Subject]:
         """Make a gate and let it see every message from now on."""
-        gate = Gate(predicate, side=side, count=count, skip=skip, on_close=self._gates.remove)
+        gate = Gate(
+            predicate,
+            side=side,
+            count=count,
+            skip=skip,
+            on_close=self._gates.remove,
+            mark=self._mark,
+        )
         self._gates.append(gate)
         return gate
+
+    def _mark(self, text: str) -> None:
+        self._journal.mark(self._target, text)
 
     def hold(self, subject: Subject, link: HeldLink, *, side: Side) -> Hold[Subject] | None:
         """The hold of the first gate that wants `subject`, if any does."""

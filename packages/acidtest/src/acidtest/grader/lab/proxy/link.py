@@ -69,6 +69,11 @@ class Link:
         self.client.feed = self._from_client
         self.server.feed = conversation.from_server
 
+    @property
+    def conversation(self) -> Conversation | None:
+        """Who understands the bytes; None once the connection is gone."""
+        return self._conversation
+
     def pump(self) -> None:
         """Move whatever may move now in both directions."""
         self.up.pump()

@@ -65,6 +65,11 @@ class Relay(FaultSwitchboard):
         """Connections that are live now."""
         return len(self._links)
 
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The live connections."""
+        return tuple(self._links)
+
     async def serve(self, sock: socket.socket, *, replica: str, open_door: bool = False) -> None:
         """Accept connections of `replica` on a bound and listening socket, which becomes ours.
 
