@@ -189,7 +189,7 @@ class Version2:
             (home / "cgroup.subtree_control").write_text(order)
         except OSError:
             return False
-        return set(_text(home / "cgroup.subtree_control").split()) >= cls._NEEDED
+        return True
 
     def plan(self, name: str) -> tuple[Path, ...]:
         """Return its one path."""

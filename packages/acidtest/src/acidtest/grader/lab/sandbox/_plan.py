@@ -33,6 +33,7 @@ if [ -n "$lower" ]; then
     fi
 fi
 cd /
+unset OLDPWD
 exec "$@"
 """
 _ROOT_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -112,7 +113,7 @@ def _bwrap(
         *("--info-fd", str(descriptors.info), "--block-fd", str(descriptors.block)),
         *(() if seccomp is None else ("--seccomp", str(seccomp))),
         "--",
-        *(_drop_privilege(privilege.uid) if privilege.root else ()),
+        *(_drop_privilege(privilege.uid) if privilege.root else _count_processes(spec.limits)),
         *("/bin/sh", f"{START_DIRECTORY}/start"),
     ]
 
@@ -122,6 +123,15 @@ def _drop_privilege(uid: int) -> list[str]:
         *("/usr/bin/setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"),
         *("--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--"),
     ]
+
+
+def _count_processes(limits: Limits) -> list[str]:
+    """Return the command that bounds processes from inside.
+
+    Set within the sandbox's own user namespace, the bound counts only what runs in there (from
+    kernel 5.14 on); set outside, it would count everything the grader's user runs.
+    """
+    return ["/usr/bin/prlimit", f"--nproc={limits.processes + 1}", "--"]
 
 
 def _file_system(spec: SandboxSpec, box: Box) -> list[str]:
