@@ -5,7 +5,7 @@ have to think about. Anything that runs its patterns runs in a process that can 
 """
 
 from acidtest.grader.contract.document import ContractError, OpenApiDocument
-from acidtest.grader.contract.examiner import Examiner
+from acidtest.grader.contract.examiner import Examiner, Unexaminable
 from acidtest.grader.contract.search import find_document
 
-__all__ = ["ContractError", "Examiner", "OpenApiDocument", "find_document"]
+__all__ = ["ContractError", "Examiner", "OpenApiDocument", "Unexaminable", "find_document"]

@@ -152,10 +152,11 @@ class OpenApiDocument:
         for _ in range(_MAX_HOPS):
             if not (isinstance(node, dict) and isinstance(node.get("$ref"), str)):
                 return node
-            node = self._at(node["$ref"])
+            node = self.at(node["$ref"])
         return None
 
-    def _at(self, reference: str) -> Any:
+    def at(self, reference: str) -> Any:
+        """What a reference inside the document points to; None when it leads nowhere."""
         if not reference.startswith("#/"):
             return None
         node: Any = self.root

@@ -1,6 +1,22 @@
-"""The examiner: a process that validates documents and bodies, and is ended when it takes too long."""
+"""The examiner: a process that judges documents and bodies, ended when it takes too long."""
+
+import asyncio
+import base64
+import json
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from types import TracebackType
+from typing import Any, Self
 
 from acidtest.grader.contract.document import OpenApiDocument
+
+_MAX_ANSWER = 1024 * 1024
+_START_SECONDS = 10.0
+"""Allowed on top of a deadline while a new process loads its libraries."""
+
+
+class Unexaminable(Exception):  # noqa: N818 - a state of affairs, not an error of ours
+    """A document or body could not be judged in time or at all; the message says why."""
 
 
 class Examiner:
@@ -9,9 +25,29 @@ class Examiner:
     Use as an async context manager; its process starts with the first question.
     """
 
+    def __init__(self) -> None:
+        self._process: Process | None = None
+        self._turn = asyncio.Lock()
+        """Protects the pipe: one question, then its answer."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
     async def validate(self, document: OpenApiDocument, *, deadline: float = 20.0) -> list[str]:
-        """What is wrong with the document by the OpenAPI specification, as sentences; empty if nothing."""
-        raise NotImplementedError
+        """What is wrong with the document by the OpenAPI specification; empty when nothing is.
+
+        Raises:
+            Unexaminable: it takes too long or breaks the validator.
+        """
+        return await self._ask({"ask": "validate", "root": document.root}, deadline)
 
     async def conforms(
         self,
@@ -26,9 +62,83 @@ class Examiner:
     ) -> list[str]:
         """How an answer departs from the document, as sentences; empty when it conforms.
 
-        `path` is the concrete path of the request or the document's own template.
+        A status that is not documented is no departure here: ask `OpenApiDocument.documents`.
+
+        Args:
+            document: the service's own document.
+            method: of the request.
+            path: the concrete path of the request, or the document's own template.
+            status: of the answer.
+            content_type: of the answer, as in its header.
+            body: of the answer.
+            deadline: seconds.
+
+        Raises:
+            Unexaminable: it takes too long or breaks the validator.
         """
-        raise NotImplementedError
+        question = {
+            "ask": "conforms",
+            "root": document.root,
+            "method": method,
+            "path": path,
+            "status": status,
+            "content_type": content_type,
+            "body": base64.b64encode(body).decode(),
+        }
+        return await self._ask(question, deadline)
 
     async def close(self) -> None:
         """End the process."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+    async def _ask(self, question: dict[str, Any], deadline: float) -> list[str]:
+        async with self._turn:
+            fresh = self._process is None
+            try:
+                async with asyncio.timeout(deadline + (_START_SECONDS if fresh else 0.0)):
+                    said = await self._exchange(json.dumps(question).encode() + b"\n")
+            except TimeoutError:
+                await self.close()
+                raise Unexaminable(f"judging it takes longer than {deadline:g} s") from None
+            except BaseException:
+                # An answer nobody waits for any more must not be taken for the next one's.
+                await self.close()
+                raise
+        if "broken" in said:
+            raise Unexaminable(f"it cannot be judged: {said['broken']}")
+        return [str(sentence) for sentence in said["found"]]
+
+    async def _exchange(self, line: bytes) -> dict[str, Any]:
+        process = await self._running()
+        if process.stdin is None or process.stdout is None:
+            raise Unexaminable("the examiner has no pipes")
+        try:
+            process.stdin.write(line)
+            await process.stdin.drain()
+            answer = await process.stdout.readline()
+        except ConnectionError:
+            answer = b""
+        if not answer:
+            raise Unexaminable("judging it takes more memory than is allowed")
+        said: dict[str, Any] = json.loads(answer)
+        return said
+
+    async def _running(self) -> Process:
+        if self._process is None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-m",
+                "acidtest.grader.contract.examination",
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                env={},
+                limit=_MAX_ANSWER,
+            )
+        return self._process
