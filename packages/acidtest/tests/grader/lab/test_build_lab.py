@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from acidtest.core.errors import HarnessError, InfrastructureError, SubmissionError
-from acidtest.grader.lab.build import Built, build
+from acidtest.grader.lab.build import Built, build, workshop
 from acidtest.grader.lab.intake import Submission, take_in
 from acidtest.grader.lab.leftovers import RunDirectory
 from acidtest.grader.lab.recipe import PythonBuild, Recipe, recognise
@@ -209,6 +209,38 @@ async def test_a_package_elsewhere_in_the_tree_can_be_required(
     assert await _outcome(built, "python main.py", driver, run_dir) == ["from the kit"]
 
 
+LOCK = '[[package]]\nname = "idna"\nversion = "3.6"\n'
+POETRY = """[tool.poetry]
+name = "x"
+version = "1"
+[tool.poetry.dependencies]
+python = "^3.11"
+idna = "^3.0"
+"""
+STANDARD = '[project]\nname = "x"\nversion = "1"\ndependencies = ["idna>=3"]\n'
+PIPFILE_LOCK = '{"default": {"idna": {"version": "==3.6"}}}'
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": POETRY, "poetry.lock": LOCK},
+        {"pyproject.toml": STANDARD, "poetry.lock": LOCK},
+        {"pyproject.toml": STANDARD, "pdm.lock": LOCK},
+        {"Pipfile": '[packages]\nidna = "*"\n', "Pipfile.lock": PIPFILE_LOCK},
+        {"pyproject.toml": STANDARD.replace(">=3", "==3.6")},
+        {"requirements/prod.txt": "-r base.txt\n", "requirements/base.txt": "idna==3.6\n"},
+    ],
+)
+async def test_every_way_of_naming_versions_is_honoured(
+    make: Builder, files: dict[str, str]
+) -> None:
+    """The version that a lock or a pin names is the one installed, whichever tool wrote it."""
+    built = await make({"main.py": "if __name__ == '__main__':\n    pass\n", **files})
+
+    assert "idna==3.6" in built.log_tail
+
+
 async def test_its_own_commands_run_last_and_their_results_stay(
     make: Builder, driver: Driver, run_dir: Path
 ) -> None:
@@ -243,6 +275,18 @@ async def test_a_build_that_floods_its_output_is_bounded(make: Builder) -> None:
         await make({"x": ""}, recipe, deadline=1.5)
 
     assert len(caught.value.log) < 100_000
+
+
+async def test_a_build_that_fills_the_disk_is_ended(
+    make: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that writes more than its share is ended long before the disk is full."""
+    monkeypatch.setattr(workshop, "_MOST_DISK", 20_000_000)
+    fill = "i=0; while true; do i=$((i+1)); head -c 1000000 /dev/zero > f$i; sleep 0.01; done"
+    recipe = Recipe(stack="x", source="t", start="x", build=(fill,))
+
+    with pytest.raises(SubmissionError, match="wrote more than"):
+        await make({"x": ""}, recipe, deadline=30.0)
 
 
 async def test_a_fork_bomb_in_a_build_ends(make: Builder, driver: Driver) -> None:

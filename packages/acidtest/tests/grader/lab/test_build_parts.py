@@ -7,9 +7,9 @@ import pytest
 
 from acidtest.core.errors import InfrastructureError, SubmissionError
 from acidtest.grader.lab.build.failure import of_command, of_installing
+from acidtest.grader.lab.build.local_packages import fingerprint_of_folders
 from acidtest.grader.lab.build.requirements import (
     mended,
-    names_local_paths,
     of_pipfile,
     of_poetry,
     pins_of_lock,
@@ -137,20 +137,44 @@ def test_a_lock_becomes_pins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "local"),
+    ("requirements", "changed", "rebuilt"),
     [
-        ("fastapi\nredis==5", False),
-        ("-e .", True),
-        ("../../packages/kit", True),
-        ("./kit[extra]", True),
-        ("kit @ file:///x", True),
-        ("-e git+https://e.org/x#egg=x", False),
-        ("-r more.txt\n--index-url https://e.org", False),
+        ("fastapi\nredis==5", "service/main.py", False),
+        ("-e ../kit", "service/main.py", False),
+        ("-e ../kit", "kit/code.py", True),
+        ("../kit[extra]", "kit/code.py", True),
+        ("../kit", "deep/code.py", True),
+        ("-r more.txt", "kit/code.py", True),
+        ("-e .", "service/main.py", True),
+        ("kit @ file:///app/kit", "service/main.py", True),
+        ("-e git+https://e.org/x#egg=x", "kit/code.py", False),
+        ("../../outside", "service/main.py", True),
     ],
 )
-def test_local_requirements_are_noticed(text: str, local: bool) -> None:  # noqa: FBT001 - the example's answer
-    """A requirement that installs one of the submission's own folders is known as such."""
-    assert names_local_paths(text) is local
+def test_only_what_is_installed_rebuilds(
+    tmp_path: Path,
+    requirements: str,
+    changed: str,
+    rebuilt: bool,  # noqa: FBT001 - the answer
+) -> None:
+    """A change rebuilds an environment when it is in a folder that is installed into it."""
+    files = {
+        "service/requirements.txt": requirements,
+        "service/more.txt": "-e ../kit",
+        "service/main.py": "1",
+        "kit/pyproject.toml": '[tool.uv.sources]\ndeep = { path = "../deep" }',
+        "kit/code.py": "1",
+        "deep/code.py": "1",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    start = [tmp_path / "service" / "requirements.txt"]
+    before = fingerprint_of_folders(start, tmp_path)
+    (tmp_path / changed).write_text("2")
+    after = fingerprint_of_folders(start, tmp_path)
+
+    assert (before is None or before != after) is rebuilt
 
 
 def test_requirement_files_are_read_in_any_encoding_and_mended(tmp_path: Path) -> None:

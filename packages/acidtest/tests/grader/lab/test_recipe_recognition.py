@@ -419,6 +419,15 @@ services:
     assert recipe.env == {"DB_HOST": "${DATABASE_HOST}", "CACHE_HOST": "${REDIS_HOST}"}
 
 
+def test_an_images_defaults_do_not_lead_past_the_grader(tmp_path: Path) -> None:
+    """Addresses written into a Dockerfile give way to ours; its other settings are kept."""
+    docker = "FROM x\nENV DATABASE_URL=postgresql://db/x DB_HOST=db MODE=fast\nENV LEVEL 5\nCMD a"
+    env = _recipe(tmp_path, {"Dockerfile": docker}).environment(OFFERED)
+
+    assert env["DATABASE_URL"] == OFFERED["DATABASE_URL"]
+    assert (env["DB_HOST"], env["MODE"], env["LEVEL"]) == ("127.0.0.1", "fast", "5")
+
+
 def test_the_order_of_trust(tmp_path: Path) -> None:
     """What is said in acidtest.toml wins; what it leaves out comes from the next file in line."""
     files = {

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from acidtest.grader.lab.build.failure import looks_like_the_network, of_installing
+from acidtest.grader.lab.build.local_packages import fingerprint_of_folders
 from acidtest.grader.lab.build.requirements import (
     mended,
-    names_local_paths,
     of_pipfile,
     of_poetry,
     pins_of_lock,
@@ -31,9 +31,16 @@ _WORK = f"{ENV}/.work"
 _CACHE = f"{ENV}/.cache"
 _OURS = ".acidtest-requirements.txt"
 _PINS = ".acidtest-constraints.txt"
-_FILES = ("requirements*.txt", "requirements/*.txt", "constraints*.txt", "*.toml", "*.lock")
-_NEEDS_TREE = ("setup", "pyproject", "uv")
-"""Kinds that may install folders of the submission itself."""
+_FILES = (
+    "requirements*.txt",
+    "requirements/*.txt",
+    "constraints*.txt",
+    "pyproject.toml",
+    "uv.toml",
+    "*.lock",
+)
+_NEEDS_TREE = ("setup",)
+"""Kinds that install the submission itself."""
 _MISSING_PG_CONFIG = "pg_config"
 
 
@@ -109,7 +116,6 @@ def _key(submission: Submission, here: _Plan, python: Tool, *, seed: bool, isola
         for path in files
         if path.is_file() and not path.is_symlink()
     ]
-    whole = _installs_itself(here)
     before = here.before.isoformat() if here.before else datetime.now(UTC).date().isoformat()
     return key_of(
         "python",
@@ -120,16 +126,19 @@ def _key(submission: Submission, here: _Plan, python: Tool, *, seed: bool, isola
         here.cwd,
         str(seed),
         str(isolated),
-        submission.digest if whole else "",
+        _own_code(submission, here),
         *texts,
     )
 
 
-def _installs_itself(here: _Plan) -> bool:
+def _own_code(submission: Submission, here: _Plan) -> str:
     if here.build.install_project or here.build.kind in _NEEDS_TREE:
-        return True
-    ours = here.folder / _OURS
-    return ours.exists() and names_local_paths(read_requirements(ours))
+        return submission.digest
+    names = [_OURS] if here.build.kind in {"poetry", "pipfile"} else here.build.files
+    start = [here.folder / name for name in (*names, *here.build.files)]
+    start += [path for path in (here.folder / "pyproject.toml",) if path.is_file()]
+    found = fingerprint_of_folders([path for path in start if path.is_file()], here.tree)
+    return submission.digest if found is None else found
 
 
 def _prepare(here: _Plan) -> list[str]:
@@ -156,13 +165,6 @@ def _mend_files(here: _Plan) -> Iterator[str]:
         if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
             yield f"{name} is written in UTF-16; it was read all the same"
         path.write_text(mended(text), "utf-8")
-    joined = "".join(
-        read_requirements(here.folder / file)
-        for file in here.build.files
-        if (here.folder / file).is_file()
-    )
-    # Kept beside the others so that what is local can be asked of one text.
-    (here.folder / _OURS).write_text(joined, "utf-8")
 
 
 def _notes_of(content: Path) -> list[str]:

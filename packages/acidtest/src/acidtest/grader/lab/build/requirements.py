@@ -11,10 +11,6 @@ from acidtest.grader.lab.recipe.sources import decode
 _EXACT = re.compile(r"^\d+(\.\d+)*([a-z0-9.+-]*)$")
 _CARET = re.compile(r"^\^\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?\S*$")
 _TILDE = re.compile(r"^~\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?\S*$")
-_LOCAL = re.compile(
-    r"^\s*(?:(?:-e|--editable)[ =]+)?(?:\.{1,2}(?:/|\s|$|\[)|/|file:)|@\s*(?:file:|\.{1,2}/)",
-    re.MULTILINE,
-)
 _NEVER_PUBLISHED = re.compile(r"^\s*pkg[-_]resources\s*==\s*0\.0\.0.*$", re.MULTILINE)
 _FROM_SOURCE_ONLY = re.compile(r"^(\s*)psycopg2(?=\s*(?:[=<>!~;\[#]|$))", re.MULTILINE)
 
@@ -36,11 +32,6 @@ def with_binary_driver(text: str) -> str | None:
     """Return the text with psycopg2's prebuilt package, or None when it does not name psycopg2."""
     changed = _FROM_SOURCE_ONLY.sub(r"\1psycopg2-binary", text)
     return None if changed == text else changed
-
-
-def names_local_paths(text: str) -> bool:
-    """Say whether a requirement file installs something from the submission's own folders."""
-    return bool(_LOCAL.search(text))
 
 
 def read_requirements(path: Path) -> str:

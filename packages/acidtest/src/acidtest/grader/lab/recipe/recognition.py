@@ -124,7 +124,9 @@ def _environment(sources: Sources, drafts: list[Draft]) -> tuple[dict[str, str],
         names |= draft.names
     env: dict[str, str] = {}
     for draft in reversed(drafts):
-        env |= draft.env
+        # Only the submission's own manifest may stand above what the run offers.
+        ours = OFFERED_NAMES if draft.source != manifest.FILE else ()
+        env |= {name: value for name, value in draft.env.items() if name not in ours}
     said = drafts[0].env if drafts and drafts[0].source == manifest.FILE else {}
     mapped = {
         name: value
