@@ -25,6 +25,12 @@ class _Reader(HTMLParser):
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.words: list[str] = []
 
+    @property
+    def in_moments(self) -> bool:
+        """Whether the reader is inside the table of a timeline, too long for a snapshot."""
+        tables = [given for tag, given in self.tags if tag == "table"]
+        return "table" in self.open and tables[-1].get("class") == "moments"
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
         if tag not in _VOID:
@@ -38,7 +44,8 @@ class _Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open and "svg" not in self.open and data.strip():
+        unseen = {"style", "svg"} & {*self.open} or self.in_moments
+        if not unseen and data.strip():
             self.words.append(" ".join(data.split()))
 
     def attributes(self, tag: str) -> list[dict[str, str]]:

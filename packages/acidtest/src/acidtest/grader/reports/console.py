@@ -24,6 +24,7 @@ from acidtest.core.events import (
     RunStarted,
     StageFinished,
 )
+from acidtest.core.judgement import Outcome
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.verdict import Kind, Status
 from acidtest.grader.reports import wording
@@ -38,8 +39,10 @@ _SEEN_AT_ONCE = {Status.FAIL, Status.PARTIAL, Status.UNKNOWN, Status.VOID}
 class ConsoleReport:
     """A listener that writes to `console`; as a context manager it leaves the screen clean."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, dry: bool = False) -> None:
+        """Listen for `console`; a `dry` run has no result to sum up."""
         self._console = console
+        self._dry = dry
         self._live = Live(
             _Now(self), console=console, refresh_per_second=8, transient=True, auto_refresh=True
         )
@@ -84,6 +87,8 @@ class ConsoleReport:
             case RunFinished():
                 self._end_group(event.at)
                 self._live.stop()
+                if self._dry and event.judgement.outcome is Outcome.JUDGED:
+                    return
                 for text in summary(event.judgement, width=self._console.width):
                     self._print(text)
 

@@ -1,0 +1,82 @@
+"""Options that several commands share, spelled once."""
+
+from typing import Annotated
+
+import typer
+
+from acidtest.catalogue.loader import problem_slugs
+from acidtest.cli.wiring import UNSAFE
+from acidtest.core.errors import AcidTestError, UsageError
+
+
+def _complete_problem(incomplete: str) -> list[str]:
+    try:
+        return [slug for slug in problem_slugs() if slug.startswith(incomplete)]
+    except AcidTestError:
+        return []
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="FOLDER|ARCHIVE|GIT",
+        help="The submission: a folder, a .zip or .tar archive, or a git address, with "
+        "@COMMIT at its end where a certain commit is meant.",
+        show_default=False,
+    ),
+]
+Problem = Annotated[
+    str,
+    typer.Option(
+        "--problem",
+        "-p",
+        metavar="PROBLEM",
+        help="The problem it answers; `acidtest problems` lists them.",
+        autocompletion=_complete_problem,
+        show_default=False,
+    ),
+]
+SomeProblem = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROBLEM",
+        help="A problem; `acidtest problems` lists them.",
+        autocompletion=_complete_problem,
+        show_default=False,
+    ),
+]
+Subdirectory = Annotated[
+    str | None,
+    typer.Option(
+        "--subdir", metavar="PATH", help="The service's folder inside it.", show_default=False
+    ),
+]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Leave out load, stalls and crashes: about 20 seconds.")
+]
+Driver = Annotated[
+    str | None,
+    typer.Option(
+        "--driver",
+        metavar="NAME",
+        help="How it is isolated: bwrap, docker or podman; the first that works when not said.",
+        show_default=False,
+    ),
+]
+Unsafe = Annotated[
+    bool,
+    typer.Option(
+        "--local-unsafe", help="Run it without isolation, with your rights: only code you trust."
+    ),
+]
+
+
+def chosen_driver(driver: str | None, *, unsafe: bool) -> str | None:
+    """The driver that `--driver` and `--local-unsafe` ask for together.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+    if unsafe and driver not in {None, UNSAFE}:
+        raise UsageError(f"--local-unsafe and --driver {driver} contradict each other.")
+    return UNSAFE if unsafe else driver
