@@ -83,7 +83,7 @@ def nest_errors(faults: list[Fault]) -> tuple[int, Any]:
 def spring_errors(faults: list[Fault]) -> tuple[int, Any]:
     """How Spring refuses a body."""
     return 400, {"status": 400, "error": "Bad Request", "path": "/books",
-                 "errors": [{"field": n, "defaultMessage": "must not be null", "rejectedValue": None}
+                 "errors": [{"field": n, "defaultMessage": "must not be null"}
                             for n, _ in faults]}  # fmt: skip
 
 
@@ -150,7 +150,7 @@ class Service:
     extra: dict[str, Any] = field(default_factory=dict)
     ids: Callable[[int], Any] = lambda number: number
     document: dict[str, Any] | None = None
-    shell: bool = False
+    behind_app: bool = False
     """Whether every unknown path answers 200 with a page, as single-page applications do."""
     empty_is_404: bool = False
     overrides: dict[str, Any] = field(default_factory=dict)
@@ -172,7 +172,7 @@ class Service:
         if self.slash:
             for path in (books, reviews):
                 app.router.add_route("*", path.rstrip("/"), _to_slash)
-        if self.shell:
+        if self.behind_app:
             app.router.add_get("/{tail:.*}", _page)
         return app
 
@@ -252,25 +252,65 @@ OPEN = {
     "servers": [{"url": "http://localhost:3000/library"}],
     "paths": {
         "/books": {
-            "get": {"parameters": [{"name": "pageSize", "in": "query"}, {"name": "after", "in": "query"}]},
-            "post": {"requestBody": {"content": {"application/json": {
-                "schema": {"$ref": "#/components/schemas/BookIn"}}}}},
+            "get": {
+                "parameters": [
+                    {"name": "pageSize", "in": "query"},
+                    {"name": "after", "in": "query"},
+                ]
+            },
+            "post": {
+                "requestBody": {
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/BookIn"}}
+                    }
+                }
+            },
         },
         "/books/{bookId}/reviews": {
-            "post": {"requestBody": {"content": {"application/json": {"schema": {
-                "type": "object", "properties": {"reviewerName": {"type": "string"},
-                "stars": {"type": "integer"}, "reviewContent": {"type": "string"}}}}}}},
+            "post": {
+                "requestBody": {
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "properties": {
+                                    "reviewerName": {"type": "string"},
+                                    "stars": {"type": "integer"},
+                                    "reviewContent": {"type": "string"},
+                                },
+                            }
+                        }
+                    }
+                }
+            },
             "get": {},
         },
     },
-    "components": {"schemas": {
-        "Named": {"type": "object", "required": ["bookName"], "properties": {"bookName": {"type": "string"}}},
-        "BookIn": {"allOf": [{"$ref": "#/components/schemas/Named"}, {
-            "type": "object", "required": ["authorName", "genre"], "properties": {
-                "authorName": {"type": "string"}, "isbn13": {"type": "string", "nullable": True},
-                "genre": {"type": "string", "enum": ["novel", "essay"]}, "year": {"type": "integer"}}}]},
-    }},
-}  # fmt: skip
+    "components": {
+        "schemas": {
+            "Named": {
+                "type": "object",
+                "required": ["bookName"],
+                "properties": {"bookName": {"type": "string"}},
+            },
+            "BookIn": {
+                "allOf": [
+                    {"$ref": "#/components/schemas/Named"},
+                    {
+                        "type": "object",
+                        "required": ["authorName", "genre"],
+                        "properties": {
+                            "authorName": {"type": "string"},
+                            "isbn13": {"type": "string", "nullable": True},
+                            "genre": {"type": "string", "enum": ["novel", "essay"]},
+                            "year": {"type": "integer"},
+                        },
+                    },
+                ]
+            },
+        }
+    },
+}
 
 VARIANTS: dict[str, Service] = {
     "fastapi, as the statement says": Service(),
@@ -285,18 +325,32 @@ VARIANTS: dict[str, Service] = {
         names={"reviewer": "username", "comment": "text"},
     ),
     "nestjs, camel case, forbids extras": Service(
-        names={**CAMEL, "reviewer": "reviewerName"}, forbid=True, errors=nest_errors,
+        names={**CAMEL, "reviewer": "reviewerName"},
+        forbid=True,
+        errors=nest_errors,
         many=lambda items, _: {"items": items, "meta": {"total": len(items)}},
     ),
     "flask, array under a prefix, review_text": Service(
-        prefix="/api", names={"comment": "review_text", "reviewer": "reviewer_name"}, errors=sentence
+        prefix="/api",
+        names={"comment": "review_text", "reviewer": "reviewer_name"},
+        errors=sentence,
     ),
     "django, slash at the end": Service(
-        prefix="/api", slash=True, errors=django_errors, names={"comment": "body"},
-        many=lambda items, _: {"count": len(items), "next": None, "previous": None, "results": items},
+        prefix="/api",
+        slash=True,
+        errors=django_errors,
+        names={"comment": "body"},
+        many=lambda items, _: {
+            "count": len(items),
+            "next": None,
+            "previous": None,
+            "results": items,
+        },
     ),
     "spring, content page": Service(
-        prefix="/api/v1", names={**CAMEL, "comment": "description"}, errors=spring_errors,
+        prefix="/api/v1",
+        names={**CAMEL, "comment": "description"},
+        errors=spring_errors,
         many=lambda items, _: {"content": items, "totalPages": 1, "number": 0, "last": True},
     ),
     "rails, nested under the noun": Service(
@@ -312,11 +366,14 @@ VARIANTS: dict[str, Service] = {
         errors=problem_errors,
     ),
     "mongo-like ids": Service(
-        names={"id": "_id", "reviewer": "name", "rating": "stars"}, ids=lambda n: f"{n:024x}",
-        errors=zod_errors, forbid=True,
+        names={"id": "_id", "reviewer": "name", "rating": "stars"},
+        ids=lambda n: f"{n:024x}",
+        errors=zod_errors,
+        forbid=True,
     ),
     "joi, one fault at a time": Service(
-        errors=joi_errors, forbid=True,
+        errors=joi_errors,
+        forbid=True,
         names={"title": "name", "author": "writer", "comment": "review", "reviewer": "author"},
     ),
     "ajv, one fault at a time": Service(
@@ -327,7 +384,9 @@ VARIANTS: dict[str, Service] = {
     ),
     "plain text errors": Service(errors=plain_text, names={"author": "author_name"}),
     "go, capital names in errors": Service(
-        prefix="/v1", errors=go_errors, names={"reviewer": "user"},
+        prefix="/v1",
+        errors=go_errors,
+        names={"reviewer": "user"},
         many=lambda items, noun: {noun: items},
     ),
     "extra required fields": Service(
@@ -338,7 +397,7 @@ VARIANTS: dict[str, Service] = {
     ),
     "singular paths": Service(templates=("/book", "/book/{id}/reviews"), prefix="/api"),
     "reviews at the top": Service(templates=("/books", "/reviews/{id}")),
-    "a single-page application in front": Service(prefix="/api", shell=True),
+    "a single-page application in front": Service(prefix="/api", behind_app=True),
     "an empty list is a 404": Service(prefix="/api", empty_is_404=True),
     "takes one name, shows another": Service(
         names={"reviewer": "reviewer_name"}, shows={"reviewer": "reviewerName", "id": "uuid"}
@@ -349,12 +408,26 @@ VARIANTS: dict[str, Service] = {
     ),
     "hal": Service(many=lambda items, noun: {"_embedded": {noun: items}, "_links": {}}),
     "told by its document": Service(
-        prefix="/library", document=OPEN, extra={"genre": 1}, errors=mute, forbid=True,
-        names={"title": "bookName", "author": "authorName", "isbn": "isbn13", "published_year": "year",
-               "reviewer": "reviewerName", "rating": "stars", "comment": "reviewContent"},
+        prefix="/library",
+        document=OPEN,
+        extra={"genre": 1},
+        errors=mute,
+        forbid=True,
+        names={
+            "title": "bookName",
+            "author": "authorName",
+            "isbn": "isbn13",
+            "published_year": "year",
+            "reviewer": "reviewerName",
+            "rating": "stars",
+            "comment": "reviewContent",
+        },
     ),
     "told by acidtest.toml": Service(
-        prefix="/x/y", templates=("/tomes", "/tomes/{id}/opinions"), errors=mute, forbid=True,
+        prefix="/x/y",
+        templates=("/tomes", "/tomes/{id}/opinions"),
+        errors=mute,
+        forbid=True,
         names={"title": "heading", "author": "penned_by", "comment": "prose"},
         extra={"shelf": 1},
         many=lambda items, _: {"alpha": [], "beta": {"gamma": items}},
@@ -366,13 +439,20 @@ VARIANTS: dict[str, Service] = {
                 "list_reviews": "/x/y/tomes/{id}/opinions",
                 "create_review": "/x/y/tomes/:id/opinions",
             },
-            "fields": {"book": {"title": "heading", "author": "penned_by"}, "review": {"comment": "prose"}},
-            "envelopes": {"list_books": "beta.gamma", "list_reviews": "beta.gamma", "book": "thing",
-                          "create_review": "thing"},
+            "fields": {
+                "book": {"title": "heading", "author": "penned_by"},
+                "review": {"comment": "prose"},
+            },
+            "envelopes": {
+                "list_books": "beta.gamma",
+                "list_reviews": "beta.gamma",
+                "book": "thing",
+                "create_review": "thing",
+            },
             "extra": {"book": {"shelf": "A1"}},
         },
     ),
-}  # fmt: skip
+}
 
 
 def _as_json_api(item: dict[str, Any], noun: str) -> dict[str, Any]:
