@@ -170,9 +170,9 @@ def test_only_what_is_installed_rebuilds(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     start = [tmp_path / "service" / "requirements.txt"]
-    before = fingerprint_of_folders(start, tmp_path)
+    before = fingerprint_of_folders(start, cwd=tmp_path / "service", tree=tmp_path)
     (tmp_path / changed).write_text("2")
-    after = fingerprint_of_folders(start, tmp_path)
+    after = fingerprint_of_folders(start, cwd=tmp_path / "service", tree=tmp_path)
 
     assert (before is None or before != after) is rebuilt
 

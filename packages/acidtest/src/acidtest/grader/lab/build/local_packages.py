@@ -23,11 +23,12 @@ class NotUnderstoodError(Exception):
     """A dependency may read any part of the tree."""
 
 
-def fingerprint_of_folders(start: list[Path], tree: Path) -> str | None:
+def fingerprint_of_folders(start: list[Path], *, cwd: Path, tree: Path) -> str | None:
     """Return a digest over every local folder that installing `start` reads.
 
     Args:
         start: requirement or project files to begin from.
+        cwd: the folder installers run in.
         tree: the whole copy; nothing outside it is looked at.
 
     Returns:
@@ -36,7 +37,7 @@ def fingerprint_of_folders(start: list[Path], tree: Path) -> str | None:
     folders: set[Path] = set()
     try:
         for file in start:
-            _collect(file, tree.resolve(), folders)
+            _collect(file, cwd, tree.resolve(), folders)
     except NotUnderstoodError:
         return None
     return "".join(
@@ -44,8 +45,8 @@ def fingerprint_of_folders(start: list[Path], tree: Path) -> str | None:
     )
 
 
-def _collect(file: Path, tree: Path, folders: set[Path]) -> None:
-    paths = _in_project(file) if file.suffix == ".toml" else _in_requirements(file)
+def _collect(file: Path, cwd: Path, tree: Path, folders: set[Path]) -> None:
+    paths = _in_project(file) if file.suffix == ".toml" else _in_requirements(file, cwd)
     for path in paths:
         folder = path.resolve()
         if not folder.is_relative_to(tree) or len(folders) > _MOST_FOLDERS:
@@ -54,20 +55,19 @@ def _collect(file: Path, tree: Path, folders: set[Path]) -> None:
             continue
         folders.add(folder)
         if (folder / "pyproject.toml").is_file():
-            _collect(folder / "pyproject.toml", tree, folders)
+            _collect(folder / "pyproject.toml", cwd, tree, folders)
 
 
-def _in_requirements(file: Path, depth: int = 0) -> Iterator[Path]:
+def _in_requirements(file: Path, cwd: Path, depth: int = 0) -> Iterator[Path]:
     if not file.is_file() or depth > _MOST_FOLDERS:
         raise NotUnderstoodError
     for raw in read_requirements(file).splitlines():
         line = _EDITABLE.sub("", raw.strip())
         if include := _INCLUDE.match(line):
-            yield from _in_requirements(file.parent / include[1], depth + 1)
+            yield from _in_requirements(file.parent / include[1], cwd, depth + 1)
         elif found := _PATH.match(line):
-            # Read from the file's folder or from the one above it, as tools disagree.
-            yield file.parent / found[0]
-            yield file.parent.parent / found[0]
+            # Tools disagree on whose folder such a path starts from; both count.
+            yield from {file.parent / found[0], cwd / found[0]}
         elif line.startswith(("/", "file:")) or _REFERENCE.search(line):
             raise NotUnderstoodError
 

@@ -137,7 +137,9 @@ def _own_code(submission: Submission, here: _Plan) -> str:
     names = [_OURS] if here.build.kind in {"poetry", "pipfile"} else here.build.files
     start = [here.folder / name for name in (*names, *here.build.files)]
     start += [path for path in (here.folder / "pyproject.toml",) if path.is_file()]
-    found = fingerprint_of_folders([path for path in start if path.is_file()], here.tree)
+    found = fingerprint_of_folders(
+        [path for path in start if path.is_file()], cwd=here.folder, tree=here.tree
+    )
     return submission.digest if found is None else found
 
 
