@@ -59,7 +59,7 @@ class HeldSandbox:
         self._main_fd: int | None = None
         self._last = Usage()
         self._closed = False
-        self._watch = TreeWatch([held.first], spec.limits, self._overstepped)
+        self._watch = TreeWatch([held.first], spec.limits, self._overstepped, ours=1)
         self._watching: list[asyncio.Task[None]] = []
         self._oom = False
 

@@ -31,7 +31,18 @@ class TreeWatch:
     Weaker than a control group: what is taken and given back between two looks goes unseen.
     """
 
-    def __init__(self, roots: Iterable[int], limits: Limits, overstepped: Overstepped) -> None:
+    def __init__(
+        self, roots: Iterable[int], limits: Limits, overstepped: Overstepped, *, ours: int = 0
+    ) -> None:
+        """Watch the descendants of `roots`.
+
+        Args:
+            roots: where the tree begins.
+            limits: its bounds.
+            overstepped: told when one is overstepped.
+            ours: how many processes of the tree are the judge's own and count for nobody.
+        """
+        self._ours = ours
         self._roots = tuple(roots)
         self._limits = limits
         self._overstepped = overstepped
@@ -67,7 +78,7 @@ class TreeWatch:
             memory_bytes=memory,
             peak_bytes=self._peak,
             cpu_seconds=sum(self._cpu.values()),
-            processes=processes,
+            processes=max(processes - self._ours, 0),
             oom_killed=self.seen.oom_killed,
         )
         return self.seen
