@@ -6,6 +6,7 @@ behind itself; one that was killed is cleaned up after by the next (`sweep`).
     <state>/runs/<id>/owner      the grader: pid, start time, boot id
     <state>/runs/<id>/pids       one line for each process started: pid, start time
     <state>/runs/<id>/cgroups    one line for each control group made: its path
+    <state>/runs/<id>/containers one line for each container: engine, name
 
 A pid alone would be a danger: it may have been given to somebody else since. With its start time
 from /proc it is unmistakable.
@@ -17,6 +18,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -25,6 +27,7 @@ RUN_VARIABLE = "ACIDTEST_RUN"
 
 _ENDING_SECONDS = 5.0
 _ABANDONED_SECONDS = 3600.0
+_ENGINE_SECONDS = 30.0
 
 
 class Swept(NamedTuple):
@@ -57,6 +60,11 @@ def record_pid(run_dir: Path, pid: int) -> None:
 def record_cgroup(run_dir: Path, path: Path) -> None:
     """Write down that the run owning `run_dir` is about to make the control group at `path`."""
     _append(run_dir / "cgroups", f"{path}\n")
+
+
+def record_container(run_dir: Path, engine: str, name: str) -> None:
+    """Write down that the run owning `run_dir` is about to make container `name`."""
+    _append(run_dir / "containers", f"{engine} {name}\n")
 
 
 class RunDirectory:
@@ -159,6 +167,7 @@ def _end_run(run_dir: Path) -> Swept:
     groups = [Path(line) for line in _lines(run_dir / "cgroups") if "acidtest" in line]
     if owner is None or owner[2] == _boot_id():
         processes = _end_processes(run_dir, groups)
+    _remove_containers(run_dir)
     removed = sum(_remove_group(group) for group in groups)
     _unmount_below(run_dir)
     remove_tree(run_dir)
@@ -262,6 +271,15 @@ def _remove_group(group: Path) -> bool:
         else:
             return True
     return False
+
+
+def _remove_containers(run_dir: Path) -> None:
+    for line in _lines(run_dir / "containers"):
+        engine, _, name = line.partition(" ")
+        if engine in {"docker", "podman"} and name.startswith("acidtest-"):
+            command = [engine, "rm", "--force", "--", name]
+            with suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(command, check=False, capture_output=True, timeout=_ENGINE_SECONDS)
 
 
 def _unmount_below(run_dir: Path) -> None:

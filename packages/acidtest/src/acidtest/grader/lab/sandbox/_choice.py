@@ -3,13 +3,14 @@
 from acidtest.core.errors import InfrastructureError, UsageError
 
 from ._bwrap import BwrapDriver
+from ._container import docker, podman
 from ._protocol import Driver
 from ._unsafe import UnsafeDriver
 
 
 def drivers() -> tuple[Driver, ...]:
     """Return all drivers, the preferred first."""
-    return (BwrapDriver(), UnsafeDriver())
+    return (BwrapDriver(), podman(), docker(), UnsafeDriver())
 
 
 async def choose_driver(name: str | None = None, *, allow_unsafe: bool = False) -> Driver:

@@ -102,12 +102,15 @@ class HeldSandbox:
         """
         if self._block is None or self._closed:
             raise InfrastructureError(f"The sandbox {self.name} was released or closed before.")
-        self._held.box.write_start(self._spec, env={**self._spec.env, **(env or {})})
+        self._write_start({**self._spec.env, **(env or {})})
         block, self._block = self._block, None
         os.write(block, b"\n")
         os.close(block)
         self._start_watching()
         await self._find_main()
+
+    def _write_start(self, env: Mapping[str, str]) -> None:
+        self._held.box.write_start(self._spec, env=env)
 
     def _start_watching(self) -> None:
         if self._held.group is None:
