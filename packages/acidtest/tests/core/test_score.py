@@ -1,8 +1,9 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.score import GroupWeight, Score, score
 from acidtest.core.verdict import Kind, Status
-from hypothesis import given
-from hypothesis import strategies as st
 
 GROUPS = (
     GroupWeight(name="a", title="A", weight=30),

@@ -14,7 +14,12 @@ from pathlib import Path
 
 from acidtest.catalogue.loader import load_problem
 from acidtest.core.clock import RunClock
-from acidtest.core.errors import AcidTestError, SubmissionError, UsageError
+from acidtest.core.errors import (
+    AcidTestError,
+    InfrastructureError,
+    SubmissionError,
+    UsageError,
+)
 from acidtest.core.events import Event, Listener, Progress, RunFinished, RunStarted, StageFinished
 from acidtest.core.judgement import Judgement, Outcome, ProblemRef, RunOptions, SubmissionRef
 from acidtest.core.result import CheckInfo, CheckResult
@@ -81,9 +86,7 @@ class Grading:
         """Do it all; every way it can end is a judgement."""
         outcome, message, log = Outcome.NOT_BUILT, "", ""
         try:
-            driver = await choose_driver(
-                self.request.driver, allow_unsafe=self.request.allow_unsafe
-            )
+            driver = await self._driver()
             self.driver, self.isolated = driver.name, driver.isolated
             self._announce()
             async with AsyncExitStack() as stack:
@@ -102,6 +105,16 @@ class Grading:
         judgement = self._judgement(outcome, message, log)
         self.emit(RunFinished(at=self.clock.now(), judgement=judgement))
         return judgement
+
+    async def _driver(self) -> Driver:
+        """The driver asked for; without one the isolating one, or none where that is allowed."""
+        request = self.request
+        try:
+            return await choose_driver(request.driver, allow_unsafe=request.allow_unsafe)
+        except InfrastructureError:
+            if request.driver is not None or not request.allow_unsafe:
+                raise
+            return await choose_driver("local-unsafe", allow_unsafe=True)
 
     def _announce(self) -> None:
         self.emit(

@@ -56,7 +56,7 @@ async def _survivors(result: CheckResult, check: Check, env: Env, world: World) 
         # The next check's world is gone, but this verdict stands.
         env.note(f"the service could not be started again: {clip(str(error), 200)}")
         return result
-    if not fallen or result.status is not Status.PASS:
+    if not fallen or result.status in {Status.FAIL, Status.PARTIAL, Status.VOID}:
         return result
     return CheckResult(
         check=check.info.id,

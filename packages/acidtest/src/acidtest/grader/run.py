@@ -68,25 +68,33 @@ class Run:
             return
         try:
             async with self._world(group) as world:
-                doubtful = await self._judge_in(world, runnable)
+                doubtful, waiting = await self._judge_in(world, runnable)
         except SubmissionError as error:
             self._not_started(runnable, error)
             return
         for check in doubtful:
             await self._confirm(group, check)
+        await self._on_worlds(group, waiting)
 
-    async def _judge_in(self, world: World, checks: Iterable[Check]) -> list[Check]:
-        """Judge `checks` one after the other; return those that want to be confirmed."""
+    async def _judge_in(
+        self, world: World, checks: Iterable[Check]
+    ) -> tuple[list[Check], list[Check]]:
+        """Judge `checks` one after the other; return those to confirm, and those resting on them."""
         doubtful: list[Check] = []
+        waiting: list[Check] = []
         for check in checks:
             if self._settled_by_prerequisite(check):
+                continue
+            undecided = {other.info.id for other in (*doubtful, *waiting)}
+            if undecided & set(check.info.requires):
+                waiting.append(check)
                 continue
             result = await self._judge(check, world)
             if _needs_confirmation(check, result):
                 doubtful.append(check)
             else:
                 self._settle(result)
-        return doubtful
+        return doubtful, waiting
 
     async def _judge(self, check: Check, world: World) -> CheckResult:
         self._emit(CheckStarted(at=self._lab.clock.now(), check=check.info.id))

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from acidtest.core.errors import PackageError
 from acidtest.grader.sdk import load_checks
 
@@ -13,6 +14,7 @@ async def it_holds(env):
 
     Looks at it.
     """
+    return
 '''
 
 
@@ -47,7 +49,7 @@ def test_siblings_may_be_imported_and_count_once(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("import nothing_of_the_kind", "does not import"),
-        (CHECK.replace('"""It holds.', '"""'), "no docstring"),
+        (CHECK.replace('"""It holds.', 'x = """'), "no docstring"),
         ("", "no checks found"),
     ],
 )

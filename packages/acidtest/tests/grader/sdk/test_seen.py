@@ -1,4 +1,5 @@
 import pytest
+
 from acidtest.grader.sdk import is_bookkeeping, is_write
 
 

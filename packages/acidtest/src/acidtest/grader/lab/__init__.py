@@ -1,1 +1,1 @@
-"""The submission's world: databases, proxies, sandbox, processes; all of it ours, all of it private."""
+"""The submission's world: databases, proxies, sandbox, processes; all ours, all private."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acidtest.grader.lab.journal import Journal
-from acidtest.grader.lab.proxy import PostgresProxy, RedisProxy
+from acidtest.grader.lab.leftovers import record_pid
+from acidtest.grader.lab.proxy import Door, PostgresProxy, RedisProxy
 from acidtest.grader.lab.redis_server import RedisServer
 from acidtest.grader.lab.sandbox import Limits, OnLine, Sandbox, SandboxSpec
 
@@ -48,14 +49,16 @@ class Wiring:
     ) -> AsyncIterator["Wiring"]:
         """Start a private cache and both proxies; all of it ends with the block."""
         async with AsyncExitStack() as stack:
-            redis = await RedisServer.start(directory, owner=lab.run_dir)
+            redis = await RedisServer.start(directory)
             stack.push_async_callback(redis.stop)
+            # The server notes its pid in its own folder; a sweep looks in the run's.
+            record_pid(lab.run_dir, redis.pid)
+            login = lab.cluster.candidate
             postgres = PostgresProxy(
                 lab.cluster.socket_path,
                 journal=journal,
                 clock=lab.clock,
-                door=lab.cluster.candidate,
-                database=database,
+                door=Door(login.user, login.password, database),
             )
             stack.push_async_callback(postgres.close)
             cache = RedisProxy(redis.socket_path, journal=journal, clock=lab.clock)

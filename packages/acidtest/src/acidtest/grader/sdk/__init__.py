@@ -4,8 +4,11 @@ A check is an async function `(env: Env) -> None` that returns when the service 
 `fail`, `unknown`, `not_applicable` or `unmet` otherwise.
 """
 
+from acidtest.core.errors import SubmissionError
 from acidtest.core.evidence import HttpExchange, LogLine, RedisCommand, SqlStatement, clip
 from acidtest.core.verdict import Kind, Visibility
+from acidtest.grader.client import Request
+from acidtest.grader.contract import Unexaminable
 from acidtest.grader.dialect import Item
 from acidtest.grader.lab.schema import Column, Constraint, Index
 from acidtest.grader.sdk._answer import Answer
@@ -56,8 +59,11 @@ __all__ = [
     "Outcome",
     "Place",
     "RedisCommand",
+    "Request",
     "Seen",
     "SqlStatement",
+    "SubmissionError",
+    "Unexaminable",
     "Unmet",
     "Untold",
     "Visibility",

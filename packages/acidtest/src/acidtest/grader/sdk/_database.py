@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from acidtest.grader.lab.postgres import Cluster
+from acidtest.core.evidence import SqlStatement
+from acidtest.grader.lab.postgres import Cluster, Plan, PlanUnavailableError
 from acidtest.grader.lab.schema import (
     Column,
     Constraint,
@@ -172,13 +173,29 @@ class Database:
             if expression is not None:
                 names.append(quote(column.name))
                 expressions.append(expression)
-        await self.execute(
-            f"insert into {place.table} ({', '.join(names)})"  # noqa: S608 - quoted
-            f" select {', '.join(expressions)} from {place.table} as t,"
-            f" generate_series(1, {int(count)}) as n where t.{quote(place.column)}::text = $1",
-            value,
-        )
-        await self.execute(f"analyze {place.table}")
+        async with self.connection() as connection:
+            # Triggers and references would be asked for every copy and are none of the matter.
+            await connection.execute("set session_replication_role = replica")
+            await connection.execute(
+                f"insert into {place.table} ({', '.join(names)})"  # noqa: S608 - quoted
+                f" select {', '.join(expressions)} from {place.table} as t,"
+                f" generate_series(1, {int(count)}) as n where t.{place.quoted}::text = $1",
+                value,
+                timeout=120,
+            )
+            await connection.execute(f"analyze {place.table}", timeout=60)
+
+    async def explain(self, statement: SqlStatement, *, full_scans: bool) -> Plan | None:
+        """The plan of a captured statement with its own parameters; None where it has none.
+
+        Without `full_scans` the planner reads a whole table only where no index can be used.
+        """
+        try:
+            return await self.cluster.explain(
+                self.name, statement.text, statement.parameters, full_scans=full_scans
+            )
+        except PlanUnavailableError:
+            return None
 
 
 def _copied(column: Column, changes: Mapping[str, str]) -> str | None:

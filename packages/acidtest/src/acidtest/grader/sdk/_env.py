@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import redis.asyncio
+from redis.asyncio import Redis
 
 from acidtest.core.evidence import LogLine, Note, SqlStatement
 from acidtest.grader.client import HttpClient, Reply, Request
@@ -66,7 +66,7 @@ class Env:
         headers: Mapping[str, str] | None = None,
         replica: int | None = None,
         deadline: float = 10.0,
-        **ids: object,
+        **ids: Any,
     ) -> Answer:
         """Ask for one operation in canonical names, such as `call("create_book", {...})`.
 
@@ -105,7 +105,7 @@ class Env:
         replica: int | None = None,
         deadline: float = 10.0,
         method: str | None = None,
-        **ids: object,
+        **ids: Any,
     ) -> Answer:
         """Ask for one operation with a body of raw bytes, or with another method."""
         self._must_be_known(operation)
@@ -141,7 +141,7 @@ class Env:
         *,
         replica: int | None = None,
         query: Mapping[str, str] | None = None,
-        **ids: object,
+        **ids: Any,
     ) -> list[Item]:
         """Every item of a list, all its pages walked; fails or skips the check if that breaks."""
         answer = await self.call(operation, query=query, replica=replica, **ids)
@@ -192,7 +192,7 @@ class Env:
         return self._world.redis
 
     @property
-    def cache(self) -> "redis.asyncio.Redis":
+    def cache(self) -> Redis:
         """The judge's own connection to the cache, past the proxy."""
         return self._world.cache
 
@@ -234,7 +234,7 @@ class Env:
         return False
 
     def _traffic(self) -> int:
-        return self.postgres.round_trips + self.redis.round_trips
+        return self.postgres.round_trips + self.redis.commands
 
     def now(self) -> float:
         """Seconds on the run's clock."""

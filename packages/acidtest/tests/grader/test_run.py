@@ -1,0 +1,196 @@
+"""The course of the checks: prerequisites, confirmation, and whose fault a verdict is."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from acidtest.catalogue.problem import GroupSpec, Problem
+from acidtest.core.clock import RunClock
+from acidtest.core.errors import SubmissionError
+from acidtest.core.events import CheckFinished, Event
+from acidtest.core.result import CheckInfo, CheckResult
+from acidtest.core.verdict import Kind, Owner, Status
+from acidtest.grader.lab.journal import Journal
+from acidtest.grader.lab.lab import Lab
+from acidtest.grader.run import Run
+from acidtest.grader.sdk import Check, Env, Knowledge, fail, not_applicable, unknown
+
+Body = Callable[[Env], Awaitable[None]]
+
+
+class StillService:
+    """A service in which nothing ever falls."""
+
+    async def revive(self) -> list[str]:
+        """Nothing fell."""
+        return []
+
+
+class StillWorld:
+    """A world without wires: enough for checks that only speak."""
+
+    def __init__(self, clock: RunClock) -> None:
+        self.clock = clock
+        self.journal = Journal(clock)
+        self.service = StillService()
+        self.cluster = None
+        self.database = ""
+
+    def heal(self) -> None:
+        """Nothing to heal."""
+
+
+class StillLab:
+    """A laboratory of still worlds; `broken` makes their service not start."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.clock = RunClock()
+        self.broken = broken
+        self.worlds = 0
+
+    @asynccontextmanager
+    async def world(self, _plan: object) -> AsyncIterator[StillWorld]:
+        """Make one more world."""
+        if self.broken:
+            raise SubmissionError("it ended with exit code 1", log="boom")
+        self.worlds += 1
+        yield StillWorld(self.clock)
+
+
+def check(
+    name: str, body: Body, *, kind: Kind = Kind.DETERMINISTIC, requires: tuple[str, ...] = ()
+) -> Check:
+    """A check of group `g`."""
+    info = CheckInfo(
+        id=name, requirement="R1", group="g", kind=kind, weight=1, title="x", requires=requires
+    )
+    return Check(info, body, 5.0, 0)
+
+
+async def passes(_env: Env) -> None:
+    """A check that holds."""
+
+
+async def fails(_env: Env) -> None:
+    """A check that does not."""
+    fail("it does not hold", expected="this", observed="that")
+
+
+async def breaks(_env: Env) -> None:
+    """A check with a bug of ours."""
+    raise ZeroDivisionError
+
+
+async def cannot_tell(_env: Env) -> None:
+    """A check that could not tell."""
+    unknown("too noisy")
+
+
+async def does_not_apply(_env: Env) -> None:
+    """A check of something the service does not offer."""
+    not_applicable("no pages")
+
+
+async def judged(lab: StillLab, *checks: Check) -> dict[str, CheckResult]:
+    """The verdicts on these checks."""
+    group = GroupSpec(name="g", title="G", weight=1)
+    problem = cast("Problem", type("P", (), {"groups": (group,)}))
+    events: list[Event] = []
+    run = Run(
+        cast("Lab", lab),
+        problem,
+        knowledge=cast("Knowledge", _Nothing()),
+        seed=1,
+        emit=events.append,
+    )
+    results = await run.judge_all(checks)
+    told = {event.result.check for event in events if isinstance(event, CheckFinished)}
+    assert told == set(results)
+    return results
+
+
+class _Nothing:
+    def __getattr__(self, name: str) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "consequence", "owner"),
+    [
+        (passes, Status.PASS, Status.PASS, None),
+        (fails, Status.FAIL, Status.SKIPPED, Owner.CANDIDATE),
+        (breaks, Status.VOID, Status.UNKNOWN, Owner.GRADER),
+        (cannot_tell, Status.UNKNOWN, Status.UNKNOWN, Owner.GRADER),
+        (does_not_apply, Status.NOT_APPLICABLE, Status.NOT_APPLICABLE, None),
+    ],
+)
+async def test_what_rests_on_a_verdict_shares_its_fate(
+    body: Body, verdict: Status, consequence: Status, owner: Owner | None
+) -> None:
+    """Nothing passes on a prerequisite that did not, and our own trouble is nobody's zero."""
+    results = await judged(
+        StillLab(),
+        check("first", body, kind=Kind.SAFETY),
+        check("second", passes, requires=("first",)),
+    )
+
+    assert results["first"].status is verdict
+    assert results["second"].status is consequence
+    assert results["second"].owner is owner
+
+
+async def test_a_timing_that_fails_once_is_not_a_failure() -> None:
+    """A timing check that passes on a fresh world leaves the verdict open."""
+    calls = []
+
+    async def fails_at_first(_env: Env) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            fail("too slow")
+
+    lab = StillLab()
+    results = await judged(lab, check("timing", fails_at_first, kind=Kind.TIMING))
+
+    assert results["timing"].status is Status.UNKNOWN
+    assert results["timing"].tries == 2
+    assert lab.worlds == 2
+
+
+async def test_a_timing_that_fails_twice_fails() -> None:
+    """A timing check that fails again on a fresh world counts."""
+    results = await judged(StillLab(), check("timing", fails, kind=Kind.TIMING))
+
+    assert results["timing"].status is Status.FAIL
+    assert results["timing"].tries == 2
+
+
+async def test_a_witness_is_never_asked_again() -> None:
+    """A safety violation seen once is proof: there is no second world in which it may vanish."""
+    lab = StillLab()
+    results = await judged(lab, check("race", fails, kind=Kind.SAFETY))
+
+    assert results["race"].status is Status.FAIL
+    assert lab.worlds == 1
+
+
+async def test_a_crash_of_ours_is_tried_once_more_then_void() -> None:
+    """A check that breaks twice is void, owned by the grader, with the place it broke at."""
+    lab = StillLab()
+    results = await judged(lab, check("bug", breaks))
+
+    assert results["bug"].status is Status.VOID
+    assert results["bug"].owner is Owner.GRADER
+    assert results["bug"].evidence is not None
+    assert "ZeroDivisionError" in results["bug"].evidence.observed
+    assert lab.worlds == 2
+
+
+async def test_a_service_that_does_not_start_earns_nothing() -> None:
+    """All checks of a world that cannot be made are skipped, with the service's own last words."""
+    results = await judged(StillLab(broken=True), check("a", passes), check("b", passes))
+
+    assert {result.status for result in results.values()} == {Status.SKIPPED}
+    assert results["a"].evidence is not None
+    assert results["a"].evidence.observed == "boom"
