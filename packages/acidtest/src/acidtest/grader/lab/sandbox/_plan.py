@@ -37,6 +37,13 @@ unset OLDPWD
 exec "$@"
 """
 _ROOT_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_WRITABLE = {
+    "app": "/app", "home": "/home/app", "shm": "/dev/shm", "run": "/run", "var": "/var",  # noqa: S108 - the sandbox's own
+    "tmp": "/tmp",  # noqa: S108 - the same
+}
+"""Parts of the bounded memory file system, and where they are shown."""
+_OTHERS = frozenset(("/usr", "/dev", "/proc", *_WRITABLE.values()))
+"""Directories that something else makes."""
 START_DIRECTORY = "/.acidtest"
 
 
@@ -135,32 +142,29 @@ def _count_processes(limits: Limits) -> list[str]:
 
 
 def _file_system(spec: SandboxSpec, box: Box) -> list[str]:
-    scratch = box.scratch
     arguments = ["--ro-bind", "/usr", "/usr"]
     for name in _ROOT_LINKS:
         if Path(name).is_symlink():
             arguments += ["--symlink", str(Path(name).readlink()), name]
         elif Path(name).is_dir():
             arguments += ["--ro-bind", name, name]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--dir", "/etc"]
-    for source, target in shared_etc():
-        arguments += [*_parents(target), "--ro-bind", str(source), target]
-    for source in sorted(box.etc.iterdir()):
-        arguments += ["--ro-bind", str(source), f"/etc/{source.name}"]
-    writable = {"tmp": "/tmp", "shm": "/dev/shm", "run": "/run", "var": "/var"}  # noqa: S108 - the sandbox's own
-    for name, target in writable.items():
-        arguments += ["--bind", str(scratch / name), target]
-    arguments += [*_parents("/home/app"), "--bind", str(scratch / "home"), "/home/app"]
-    arguments += ["--bind", str(scratch / "app"), "/app"]
-    for mount in spec.mounts:
-        kind = "--bind" if mount.writable else "--ro-bind"
-        arguments += [*_parents(mount.target), kind, str(mount.source), mount.target]
-    arguments += ["--ro-bind", str(box.start), START_DIRECTORY]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    binds = [("--ro-bind", source, target) for source, target in shared_etc()]
+    binds += [("--ro-bind", file, f"/etc/{file.name}") for file in sorted(box.etc.iterdir())]
+    binds += [("--bind", box.scratch / name, target) for name, target in _WRITABLE.items()]
+    binds += [
+        ("--bind" if mount.writable else "--ro-bind", mount.source, mount.target)
+        for mount in spec.mounts
+    ]
+    binds.append(("--ro-bind", box.start, START_DIRECTORY))
+    arguments += _parents(target for _, _, target in binds)
+    arguments += [word for kind, source, target in binds for word in (kind, str(source), target)]
     # Last, since it also tells the grader that everything before it is done.
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
-def _parents(target: str) -> Iterable[str]:
-    """Directories above `target`, for bwrap would make them closed to everybody but root."""
-    above = [str(path) for path in PurePosixPath(target).parents if str(path) != "/"]
-    return [word for path in reversed(above) for word in ("--perms", "0755", "--dir", path)]
+def _parents(targets: Iterable[str]) -> list[str]:
+    """Directories above `targets`, for bwrap would make them closed to everybody but root."""
+    above = {str(path) for target in targets for path in PurePosixPath(target).parents}
+    made = sorted(path for path in above if path != "/" and path not in _OTHERS)
+    return [word for path in made for word in ("--perms", "0755", "--dir", path)]
