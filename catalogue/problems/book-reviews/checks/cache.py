@@ -183,7 +183,7 @@ async def an_entry_that_cannot_be_read_is_a_miss(env: Env) -> None:
         if not await _filled(env):
             unmet("There is no entry in the cache that could be spoilt")
         await env.quiet()
-        for key in await env.cache.keys():
+        for key in await _keys(env):
             await spoil(env, key)
         answer = await env.call("list_books", replica=0)
         answer.expect({200}, f"With {name} in its cache GET /books does not answer 200")
@@ -205,7 +205,7 @@ async def a_spoilt_entry_is_replaced(env: Env) -> None:
         unmet("There is no entry in the cache that could be spoilt")
     await _quietest(env, 0)
     await env.quiet()
-    for key in await env.cache.keys():
+    for key in await _keys(env):
         await _spoil_text(env, key, b"\x80 spoilt")
     await _warm(env, 0)
     _, seen = await _quietest(env, 0)
@@ -248,8 +248,12 @@ async def _filled(env: Env) -> bool:
     return await env.until(holds_a_key, within=_FILL_SECONDS)
 
 
+async def _keys(env: Env) -> list[bytes]:
+    return [key if isinstance(key, bytes) else key.encode() for key in await env.cache.keys()]
+
+
 async def _immortal(env: Env) -> list[bytes]:
-    keys: list[bytes] = await env.cache.keys()
+    keys = await _keys(env)
     return [key for key in keys if await env.cache.pttl(key) == -1]
 
 
