@@ -167,3 +167,28 @@ def test_parameters_are_known_by_meaning() -> None:
     assert Offered.among(["per_page", "page"]) == Offered(limit="per_page", page="page")
     assert Offered.among(["genre"]) == Offered()
     assert not Offered.among(["limit"]).any
+
+
+SHOWN: dict[str, tuple[Any, Offered]] = {
+    "a bare list": (ITEMS, Offered()),
+    "an envelope": ({"items": ITEMS, "total": 2}, Offered()),
+    "a cursor": ({"items": [], "next_cursor": None}, Offered(cursor="cursor")),
+    "pages": (
+        {"data": ITEMS, "meta": {"page": 1, "perPage": 20, "total_pages": 1}},
+        Offered(limit="perPage", page="page"),
+    ),
+    "an offset": (
+        {"items": ITEMS, "limit": 20, "offset": 0, "total": 2},
+        Offered(limit="limit", offset="offset"),
+    ),
+    "spring": (
+        {"content": [], "number": 0, "size": 20, "totalPages": 0},
+        Offered(limit="size", page="page"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("value", "expected"), SHOWN.values(), ids=SHOWN.keys())
+def test_pages_show_what_they_offer(value: Any, expected: Offered) -> None:
+    """Where no document tells, the body of a page says which way it is walked."""
+    assert Offered.shown_by(value) == expected

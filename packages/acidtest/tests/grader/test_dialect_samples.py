@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acidtest.grader.dialect.samples import isbn13, sample
@@ -21,6 +21,7 @@ def test_samples_fit_their_schemas() -> None:
     assert sample("x", nested) == {"a": True}
 
 
+@settings(deadline=None)
 @given(st.randoms())
 def test_isbns_carry_a_right_check_digit(rng: Any) -> None:
     """Services that verify the check digit accept what is sent."""

@@ -38,7 +38,8 @@ _FILLER = {"the", "a", "an", "field", "fields", "value", "values", "and", "or", 
            "validation", "error", "errors", "invalid", "key", "object", "data", "that", "to", "in",
            "should", "not", "for", "of", "parameter", "parameters", "json", "failed"}  # fmt: skip
 _WRAPPERS = {"message", "messages", "error", "errors", "detail", "details", "msg", "instance",
-             "status", "trace_id", "timestamp", "statusCode", "stack", "non_field_errors"}  # fmt: skip
+             "stack", "status", "trace_id", "timestamp", "statusCode",
+             "non_field_errors"}  # fmt: skip
 _MAX_NODES = 500
 _MAX_COMPLAINTS = 60
 _MAX_TEXT = 2_000

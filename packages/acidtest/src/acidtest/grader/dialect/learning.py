@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from acidtest.catalogue.problem import OperationSpec, Problem
 from acidtest.core.evidence import clip
 from acidtest.grader.client.message import Reply, Request
 from acidtest.grader.contract.document import OpenApiDocument
 from acidtest.grader.dialect.answers import Found, flattened, list_in, object_in
+from acidtest.grader.dialect.asking import MOVED, Asking
 from acidtest.grader.dialect.complaints import complaints
 from acidtest.grader.dialect.draft import Draft
 from acidtest.grader.dialect.mismatch import Mismatch
@@ -21,9 +21,6 @@ from acidtest.grader.dialect.spoken import Dialect, Extra, Route, Source, Word, 
 
 _MAX_DRAFTS = 24
 """Bodies tried for one operation; strict services name one unknown field at a time."""
-_MAX_SILENCE = 3
-"""Requests without any answer after which the service is left alone."""
-_MOVED = {301, 302, 307, 308}
 _ABSENT = {404, 405, 501}
 _REFUSED = {400, 409, 415, 422}
 _OK = 200
@@ -45,11 +42,11 @@ class Learner:
         self._problem = problem
         self._told = told
         self._openapi = None if problem.contract == "strict" else openapi
-        self._probe = probe
+        self._asking = Asking(probe)
         self._rng = rng
         self._schemas = schemas
-        self._silence = 0
         self._made: dict[str, dict[str, Any]] = {}
+        self._shown: dict[str, Offered] = {}
         self._mismatches: list[Mismatch] = []
         self._known = Dialect.canonical(problem)
         self._known.envelopes.update(told.envelopes)
@@ -63,7 +60,7 @@ class Learner:
     @property
     def silent(self) -> bool:
         """Whether the service has stopped answering at all."""
-        return self._silence >= _MAX_SILENCE
+        return self._asking.silent
 
     def note(self, mismatch: Mismatch) -> None:
         """Remember what did not fit."""
@@ -150,52 +147,23 @@ class Learner:
         if self._openapi is not None:
             operation = self._openapi.find(spec.method, found.template.partition("?")[0])
             names = self._openapi.query_parameters(operation) if operation else ()
-        self._known.offered[name] = Offered.among(names)
-
-    # Asking ------------------------------------------------------------------------------------
-
-    async def _ask(self, request: Request) -> Reply:
-        reply = await self._probe(request)
-        self._silence = 0 if reply.status is not None else self._silence + 1
-        return reply
-
-    def _path(self, template: str) -> str:
-        path = template
-        for noun, thing in self._made.items():
-            path = path.replace(f"{{{noun}_id}}", quote(str(thing.get("id", "1")), safe=""))
-        for part in [p for p in template.split("{")[1:] if "}" in p]:
-            path = path.replace(f"{{{part.partition('}')[0]}}}", "1")
-        return path
-
-    async def _follow(
-        self, choice: Candidate, send: Callable[[str], Awaitable[Reply]]
-    ) -> tuple[Candidate, Reply]:
-        """Ask at a template, and once more where a slash at its end is what was missing."""
-        path = self._path(choice.template)
-        reply = await send(path)
-        if reply.status not in _MOVED:
-            return choice, reply
-        there = urlsplit(reply.headers.get("Location", "")).path
-        if there.rstrip("/") != path.rstrip("/") or there == path:
-            return choice, reply
-        template = choice.template.rstrip("/") + ("/" if there.endswith("/") else "")
-        moved = Candidate(template, choice.source if choice.source is Source.TOML else Source.TRIED)
-        return moved, await send(self._path(template))
+        shown = self._shown.get(name, Offered())
+        self._known.offered[name] = Offered.among(names).or_else(shown)
 
     async def _find_by_reading(
         self, name: str, spec: OperationSpec, choices: list[Candidate]
     ) -> Candidate | None:
         async def send(path: str) -> Reply:
-            return await self._ask(Request(spec.method, path, headers={"Accept": _JSON}))
+            return await self._asking.ask(Request(spec.method, path, headers={"Accept": _JSON}))
 
         second: Candidate | None = None
         for choice in choices:
             if self.silent:
                 break
-            found, reply = await self._follow(choice, send)
+            found, reply = await self._asking.follow(choice, send, self._made)
             if reply.status == _OK and self._read_list(name, spec, reply):
                 return found
-            if reply.status not in {None, 404, *_MOVED} and second is None:
+            if reply.status not in {None, 404, *MOVED} and second is None:
                 second = found
         return second
 
@@ -205,6 +173,7 @@ class Learner:
         found = list_in(value, noun=spec.returns or "") if spec.many else _whole(value)
         if found is None:
             return False
+        self._shown[name] = Offered.shown_by(value)
         if found.keys and name not in self._told.envelopes:
             self._known.envelopes[name] = found.keys
         things = found.value if spec.many else []
@@ -222,7 +191,7 @@ class Learner:
                 return None
             draft = self._draft(spec, choice)
             found, reply = await self._teach(name, spec, choice, draft)
-            if reply.status in _ABSENT | _MOVED or reply.status is None:
+            if reply.status in _ABSENT | MOVED or reply.status is None:
                 continue
             self._take_over(name, spec, draft, reply)
             return found
@@ -255,9 +224,11 @@ class Learner:
 
             async def send(path: str, body: dict[str, Any] = body) -> Reply:
                 headers = {"Accept": _JSON}
-                return await self._ask(Request.json(spec.method, path, body, headers=headers))
+                return await self._asking.ask(
+                    Request.json(spec.method, path, body, headers=headers)
+                )
 
-            found, reply = await self._follow(found, send)
+            found, reply = await self._asking.follow(found, send, self._made)
             if reply.ok:
                 taken = reply
                 thing = self._thing(name, noun, reply)
@@ -266,7 +237,7 @@ class Learner:
             elif reply.status in _REFUSED:
                 if not draft.heed(complaints(reply, known=known, sent=body)) and not draft.widen():
                     break
-            elif reply.status in _ABSENT | _MOVED or reply.status is None or not draft.widen():
+            elif reply.status in _ABSENT | MOVED or reply.status is None or not draft.widen():
                 break
         return found, taken if taken is not None else reply
 
@@ -280,13 +251,7 @@ class Learner:
     def _take_over(self, name: str, spec: OperationSpec, draft: Draft, reply: Reply) -> None:
         noun = str(spec.sends)
         if not reply.ok:
-            self.note(
-                Mismatch(
-                    f"{name} body",
-                    tuple(n for names in draft.lost().values() for n in names),
-                    f"a well-formed body was refused: {clip(str(reply), 300)}",
-                )
-            )
+            self.note(_refused(name, draft, reply))
             return
         self._known.vocabulary[noun].update(draft.settle())
         self._known.extras[noun] = draft.extras
@@ -309,13 +274,24 @@ class Learner:
         for name, field in self._problem.resources[noun].fields.items():
             word = known[name]
             shown = next((n for n in word.answers if n in thing), None)
-            if field.produced and shown is not None and word.source is not Source.TOML:
-                others = [n for n in word.answers if n != shown]
-                source = Source.STATEMENT if shown == field.names[0] else Source.ANSWER
-                known[name] = Word(shown, (shown, *others), source)
+            if not field.produced or word.source is Source.TOML:
+                continue
+            if shown is None:
+                known[name] = Word(word.sends, word.answers, Source.UNSEEN)
+                continue
+            others = [n for n in word.answers if n != shown]
+            source = Source.STATEMENT if shown == field.names[0] else Source.ANSWER
+            known[name] = Word(shown, (shown, *others), source)
 
 
 _JSON = "application/json"
+
+
+def _refused(name: str, draft: Draft, reply: Reply) -> Mismatch:
+    tried = tuple(theirs for names in draft.lost().values() for theirs in names)
+    return Mismatch(
+        f"{name} body", tried, f"a well-formed body was refused: {clip(str(reply), 300)}"
+    )
 
 
 def _json_of(reply: Reply) -> Any:

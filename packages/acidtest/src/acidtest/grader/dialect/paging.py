@@ -45,6 +45,24 @@ class Offered(NamedTuple):
 
         return cls(first(_LIMIT), first(_CURSOR), first(_OFFSET), first(_PAGE))
 
+    @classmethod
+    def shown_by(cls, value: Any) -> "Offered":
+        """What the body of a page lets us conclude, where no document tells."""
+        said = _Said(value)
+        cursor = "cursor" if said.named(*_NEXT_CURSOR) else None
+        offset, page = said.named("offset", "skip"), said.named("page", "current_page")
+        if page is not None and said.number("page", "current_page") is None:
+            page = None
+        if said.named("total_pages") and said.number("number") is not None:
+            page = "page"
+        limit = said.named("limit", "per_page", "page_size", "size")
+        found = cls(limit, cursor, offset, "page" if page else None)
+        return found if found.any else cls()
+
+    def or_else(self, other: "Offered") -> "Offered":
+        """This, with what it lacks from `other`."""
+        return Offered(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
+
 
 def next_page(reply: Reply, value: Any, *, size: int, offered: Offered) -> Request | None:
     """The request for the page after `reply`.
@@ -71,6 +89,7 @@ class _Said:
 
     def __init__(self, value: Any) -> None:
         self._facts: dict[str, Any] = {}
+        self._names: dict[str, str] = {}
         if isinstance(value, Mapping):
             self._collect(value)
 
@@ -80,6 +99,11 @@ class _Said:
         for section in (value, *sections, *deeper):
             for name, fact in section.items():
                 self._facts.setdefault("_".join(words(name)), fact)
+                self._names.setdefault("_".join(words(name)), name)
+
+    def named(self, *names: str) -> str | None:
+        """The first of these facts that is told, even as null, under the name it has there."""
+        return next((self._names[name] for name in names if name in self._names), None)
 
     @property
     def has_more(self) -> bool | None:

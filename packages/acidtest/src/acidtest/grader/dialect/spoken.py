@@ -29,6 +29,7 @@ class Source(StrEnum):
     COMPLAINT = "named by its error message"
     ANSWER = "seen in its answers"
     ASSUMED = "assumed, not found"
+    UNSEEN = "not seen in its answers"
 
 
 class Item(dict[str, Any]):
