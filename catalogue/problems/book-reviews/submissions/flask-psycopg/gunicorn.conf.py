@@ -6,7 +6,7 @@ bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 workers = 2
 worker_class = "bookshelf.worker.Worker"
 # Most requests wait for the database or the cache; a thread that waits costs little.
-threads = 32
+threads = 24
 keepalive = 75
 graceful_timeout = 8
 timeout = 30

@@ -22,6 +22,7 @@ _REVISION_SECONDS = 3600  # far longer than any list can live
 _LEASE_MILLISECONDS = 500
 _TURN_SECONDS = 0.2
 _LOOK_SECONDS = 0.02
+_AT_ONCE_SECONDS = 0.05
 
 # MGET answers nil for a key of another type, where GET would be an error. The last argument is what the
 # caller saw before it asked the database: where that is still held and above the database's own number,
@@ -82,14 +83,21 @@ class Shelf:
         """Store a book. When this returns no process serves a list without it."""
         book, revision = self._store.add_book(values)
         self._revision.heard(revision)
-        for _attempt in range(2):  # the first may find that an idle connection had died
-            try:
-                self._cache.tell(lambda client: _announce(client, revision, _SAW_NOTHING))
-                break
-            except CacheDown:
-                # The others know it from the database's notification.
-                continue
+        try:
+            self._tell(revision)
+        except CacheDown:
+            pass  # the others know it from the database's notification
         return book
+
+    def _tell(self, revision: int) -> None:
+        began = time.monotonic()
+        try:
+            self._cache.tell(lambda client: _announce(client, revision, _SAW_NOTHING))
+        except CacheDown:
+            # A connection that had died fails at once, and then a new one is worth trying.
+            if time.monotonic() - began > _AT_ONCE_SECONDS:
+                raise
+            self._cache.tell(lambda client: _announce(client, revision, _SAW_NOTHING))
 
     def _look(self) -> Seen | None:
         try:

@@ -1,13 +1,12 @@
 /**
- * Redis as something that may fail at any time: every command has a time limit, a request has a
- * budget over all its commands, and after a failure Redis is left alone for a moment.
+ * Redis as something that may fail at any time: a request has a budget over all its commands, and
+ * after a failure Redis is left alone for a moment.
  */
 
 import { once } from 'node:events';
 import { Redis, ReplyError } from 'ioredis';
 import { describe } from './log.js';
 
-const COMMAND_MS = 120;
 const BUDGET_MS = 250;
 const REST_MS = 1000;
 
@@ -34,6 +33,7 @@ export class Cache {
   #log;
   #failing = false;
   #restUntil = 0;
+  #workedAt = -Infinity;
 
   constructor(url, log) {
     this.#log = log;
@@ -69,7 +69,7 @@ export class Cache {
   /** The same for what must be told if at all possible: no rest, and a lost connection may come back. */
   async tell(budget, command) {
     if (this.#client.status !== 'ready') {
-      const signal = AbortSignal.timeout(Math.min(budget.left(), COMMAND_MS));
+      const signal = AbortSignal.timeout(Math.ceil(budget.left()));
       await once(this.#client, 'ready', { signal }).catch(() => {});
     }
     return this.#send(budget, command);
@@ -82,11 +82,14 @@ export class Cache {
   async #send(budget, command) {
     if (this.#client.status !== 'ready') throw this.#failed(new CacheDown('not connected'));
     const stream = this.#client.stream;
+    const began = performance.now();
     try {
-      const result = await withDeadline(command(this.#client), Math.min(COMMAND_MS, budget.left()));
+      const result = await withDeadline(command(this.#client), budget.left());
       this.#worked();
       return result;
     } catch (error) {
+      // Where others were answered meanwhile it is this command that had bad luck, not Redis.
+      if (this.#workedAt > began) throw new CacheDown('not this time', { cause: error });
       // A refusal (out of memory, loading) came over a connection that is fine; a silence did not.
       if (!(error instanceof ReplyError) && this.#client.stream === stream) this.#client.disconnect(true);
       throw this.#failed(error);
@@ -96,6 +99,7 @@ export class Cache {
   #worked() {
     if (this.#failing) this.#log.info('the cache is used again');
     this.#failing = false;
+    this.#workedAt = performance.now();
   }
 
   #failed(error) {
