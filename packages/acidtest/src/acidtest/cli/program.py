@@ -77,13 +77,14 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the shape Typer calls
 
 def _options(
     *,
-    show_version: Annotated[  # noqa: ARG001 - its callback has done all there is to do
+    show_version: Annotated[
         bool,
         typer.Option(
             "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
         ),
     ] = False,
-    debug: Annotated[  # noqa: ARG001 - taken from the arguments before; declared for --help
+    # Taken from the arguments before; declared here for --help.
+    debug: Annotated[
         bool, typer.Option(_DEBUG, help="Show tracebacks; may stand anywhere.")
     ] = False,
 ) -> None:

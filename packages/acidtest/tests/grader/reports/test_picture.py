@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from acidtest.core.evidence import Evidence, HttpExchange, Moment, Note, SqlStatement
+from acidtest.core.evidence import Evidence, HttpExchange, LogLine, Moment, Note, SqlStatement
 from acidtest.grader.reports import picture
 
 FINDINGS = (
@@ -106,3 +106,26 @@ def test_moments_at_one_instant_are_drawn() -> None:
 
     assert drawn
     assert sum(len(lane.bars) for lane in drawn.lanes) == 3
+
+
+def test_a_crowd_of_marks_takes_one_row() -> None:
+    """Thirty log lines at nearly one moment are one row of marks, none of them left out."""
+    crowd = tuple(LogLine(at=1.0 + n / 1e4, stream="stdout", text="x") for n in range(30))
+
+    drawn = picture.draw(crowd)
+
+    assert drawn
+    (lane,) = drawn.lanes
+    assert len({bar.y for bar in lane.bars}) == 1
+    assert lane.left_out == 0
+
+
+def test_a_statement_of_many_lines_is_one_label() -> None:
+    """Line breaks and indents of a statement are blanks in its label."""
+    text = "\n    SELECT id,\n\t title FROM books"
+    pair = tuple(SqlStatement(at=n, connection=n, text=text) for n in range(2))
+
+    drawn = picture.draw(pair)
+
+    assert drawn
+    assert drawn.lanes[0].bars[0].label == "SELECT id, title FROM books"

@@ -32,6 +32,8 @@ from acidtest.grader.reports.console_summary import summary
 from acidtest.grader.reports.console_text import STYLES, line, safe
 
 _NOW_LIMIT = 200
+_NOTHING_ASKED = "checks"
+"""The stage that a dry run goes through without doing anything."""
 _CLEAN = {wording.STATUS_WORDS[status] for status in (Status.PASS, Status.NOT_APPLICABLE)}
 _SEEN_AT_ONCE = {Status.FAIL, Status.PARTIAL, Status.UNKNOWN, Status.VOID}
 
@@ -108,11 +110,13 @@ class ConsoleReport:
 
     def _progress(self, event: Progress) -> None:
         self._now = f"{event.stage}: {event.text}"
-        if not self._console.is_terminal:
+        if not self._console.is_terminal and event.text.strip():
             self._print(line((f"  {event.stage}: ", "dim"), (event.text, "dim")))
 
     def _end_stage(self, event: StageFinished) -> None:
         self._end_group(event.at)
+        if self._dry and event.stage == _NOTHING_ASKED:
+            return
         self._print(line((f"  {event.stage}  {wording.duration(event.seconds)}", "dim")))
 
     def _end_group(self, at: float) -> None:

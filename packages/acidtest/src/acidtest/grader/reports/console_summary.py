@@ -26,7 +26,7 @@ def summary(judgement: Judgement, *, width: int = 100) -> Iterator[Text]:
     rows = digest(judgement)
     yield from _findings(judgement, rows)
     yield from _unsure("Could not be told; costs nothing", rows.untold)
-    yield from _unsure("Not asked, because of a finding", rows.skipped)
+    yield from _unsure("Not asked: what they rest on did not hold", rows.skipped)
     yield from _groups(judgement.score)
     yield Text()
     yield _headline(judgement)
@@ -44,7 +44,8 @@ def _headline(judgement: Judgement) -> Text:
 
 def _findings(judgement: Judgement, rows: Digest) -> Iterator[Text]:
     if not rows.findings:
-        yield line(("No findings.", "bold green"))
+        clean = not rows.untold and not rows.skipped
+        yield line(("No findings.", "bold green" if clean else "bold"))
         return
     yield line(("Findings, the dearest first", "bold"))
     for row in rows.findings:
@@ -96,7 +97,7 @@ def _groups(score: Score) -> Iterator[Text]:
             ("█" * full, "green"),
             ("░" * lost, "red"),
             ("·" * unsure, "dim"),
-            f"  {wording.earned(group):>5} of {group.possible:.1f}",
+            f"  {wording.earned(group):>5} of {group.possible:.1f}" if group.possible else "",
             (f"  ({group.untold:.1f} untold)" if group.untold else "", "dim"),
         )
 
@@ -113,7 +114,7 @@ def _bar(group: GroupPoints) -> tuple[int, int, int]:
 
 def _unjudged(judgement: Judgement, width: int) -> Iterator[Text]:
     yield line((wording.OUTCOME_HEADLINES[judgement.outcome], "bold red"))
-    yield line(judgement.message)
+    yield line(wording.sentence(judgement.message))
     yield line((wording.OUTCOME_MEANINGS[judgement.outcome], "dim"))
     tail = visible(judgement.log).splitlines()[-_LOG_LINES:]
     if tail:

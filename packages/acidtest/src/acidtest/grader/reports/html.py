@@ -49,6 +49,7 @@ def _environment() -> Environment:
         duration=wording.duration,
         plural=wording.plural,
         earned=wording.earned,
+        sentence=wording.sentence,
         status=wording.STATUS_WORDS.__getitem__,
     )
     return environment

@@ -43,7 +43,7 @@ class TimelineRow(NamedTuple):
 
 def brief(moment: Moment, *, limit: int) -> str:
     """The fewest words that still name `moment`, on one line, at most `limit` characters."""
-    text = one_line(_brief(moment))
+    text = one_line(" ".join(_brief(moment).split()))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -66,7 +66,7 @@ def rows(timeline: Sequence[Moment], *, limit: int) -> list[TimelineRow]:
                 at=f"+{duration(moment.at - origin)}",
                 kind=_KINDS[moment.type],
                 look=moment.type,
-                replica=clip(getattr(moment, "replica", ""), 60),
+                replica=clip(getattr(moment, "replica", ""), 30),
                 what=clip(what, _CELL),
                 outcome=clip(outcome, _CELL),
                 took=duration(took) if took is not None else "",

@@ -59,7 +59,6 @@ class Finding(NamedTuple):
     """A row with everything its evidence shows."""
 
     row: Row
-    number: int
     kind_meaning: str
     replay: str
     steps: tuple[Step, ...]
@@ -91,6 +90,9 @@ class Page(NamedTuple):
     lead: str
     no_score: str
     findings: tuple[Finding, ...]
+    untold: tuple[Finding, ...]
+    skipped: tuple[Finding, ...]
+    not_applicable: tuple[Finding, ...]
     groups: tuple[GroupPoints, ...]
     passed: tuple[Passed, ...]
 
@@ -108,9 +110,10 @@ def page(judgement: Judgement) -> Page:
         unisolated="" if judgement.options.isolated else wording.UNISOLATED,
         lead=wording.lead(sorted_rows),
         no_score=wording.no_score(judgement),
-        findings=tuple(
-            _finding(judgement, row, number) for number, row in enumerate(sorted_rows.findings, 1)
-        ),
+        findings=_shown(judgement, sorted_rows.findings),
+        untold=_shown(judgement, sorted_rows.untold),
+        skipped=_shown(judgement, sorted_rows.skipped),
+        not_applicable=_shown(judgement, sorted_rows.not_applicable),
         groups=group_points(judgement.score),
         passed=tuple(
             Passed(group.title, inside)
@@ -120,13 +123,16 @@ def page(judgement: Judgement) -> Page:
     )
 
 
-def _finding(judgement: Judgement, row: Row, number: int) -> Finding:
+def _shown(judgement: Judgement, rows: Sequence[Row]) -> tuple[Finding, ...]:
+    return tuple(_finding(judgement, row) for row in rows)
+
+
+def _finding(judgement: Judgement, row: Row) -> Finding:
     evidence = row.result.evidence or Evidence()
     steps = list(_steps(evidence))
     ordered = moments.rows(evidence.timeline, limit=MAX_TIMELINE)
     return Finding(
         row=row,
-        number=number,
         kind_meaning=_kind_meaning(row),
         replay=wording.replay_command(judgement, row.info.id),
         steps=tuple(steps[:MAX_STEPS]),

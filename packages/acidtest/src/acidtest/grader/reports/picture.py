@@ -132,6 +132,9 @@ def _lane(
         begin = min(box.x, box.label_x - _text_width(box.label) * (box.anchor == "end"))
         end = max(box.x + box.width, box.label_x + _text_width(box.label) * (box.anchor != "end"))
         row = next((r for r, until in enumerate(free) if until <= begin), len(free))
+        if not labelled and not _seconds(moment):
+            # Marks without words or length may cover each other: their number is in the title.
+            row, end = 0, max([end, *free[:1]])
         if row >= _MAX_ROWS:
             continue
         free[row:] = [end + 4 if labelled else end + 0.5, *free[row + 1 :]]

@@ -95,6 +95,11 @@ def no_score(judgement: Judgement) -> str:
     return "No check came to a verdict that carries points."
 
 
+def sentence(text: str) -> str:
+    """`text` with a capital letter at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """`count` with the noun in the right number."""
     return f"{count} {one if count == 1 else many or one + 's'}"
@@ -115,8 +120,8 @@ def lead(rows: Digest) -> str:
         parts.append(f"{plural(len(scored), 'finding')} {verb} {cost(rows.lost)} points.")
     if rows.skipped:
         parts.append(
-            f"{plural(len(rows.skipped), 'check')} could not be asked because of them: "
-            f"{cost(rows.lost_to_skips)} points."
+            f"{plural(len(rows.skipped), 'check')} could not be asked, because what they rest on "
+            f"did not hold: {cost(rows.lost_to_skips)} points."
         )
     if rows.untold:
         number = len(rows.untold)
