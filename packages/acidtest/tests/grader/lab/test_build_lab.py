@@ -300,6 +300,20 @@ async def test_a_fork_bomb_in_a_build_ends(make: Builder, driver: Driver) -> Non
         await make({"x": ""}, recipe, deadline=2.0)
 
 
+async def test_a_service_may_write_beside_its_code(
+    make: Builder, driver: Driver, run_dir: Path
+) -> None:
+    """Folders of the tree can be written at run time, and the built tree stays as it was."""
+    built = await make({"app/x": "1"}, Recipe(stack="x", source="t", start="x"))
+    lines = await _outcome(
+        built, "echo 2 > app/x; echo 3 > app/y; cat app/x app/y", driver, run_dir
+    )
+
+    assert lines == ["2", "3"]
+    assert [path.name for path in (built.app_tree / "app").iterdir()] == ["x"]
+    assert (built.app_tree / "app" / "x").read_text() == "1"
+
+
 async def test_a_failing_command_shows_its_log(make: Builder) -> None:
     """A build command that fails is named with its status and the end of its output."""
     recipe = Recipe(stack="x", source="t", start="x", build=("echo because; exit 3",))
@@ -342,6 +356,48 @@ async def test_a_build_sees_nothing_of_the_grader(
     assert "root:" not in built.log_tail
     assert "\n0\n" not in built.log_tail
     assert not Path("/usr/x").exists()
+
+
+async def test_links_planted_by_a_build_lead_the_grader_nowhere(
+    make: Builder, driver: Driver, tmp_path: Path
+) -> None:
+    """A build that puts links where the grader writes its own notes changes nothing outside."""
+    if not driver.isolated:
+        pytest.skip("only an isolating driver shows /env")
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    plant = "import os, setuptools\n"
+    for name in ("notes", ".work/locked.txt", ".cache/x", "content"):
+        plant += f"os.path.lexists('/env/{name}') or os.symlink({str(victim)!r}, '/env/{name}')\n"
+    files = {
+        "evil/setup.py": f"{plant}setuptools.setup(name='evil', version='1')\n",
+        "requirements.txt": "./evil\n",
+    }
+    built = await make(files, _plain())
+
+    assert victim.read_text() == "untouched"
+    assert "untouched" not in "".join(built.notes)
+    assert (built.mounts[0].source / "notes").is_symlink()
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm on this machine")
+async def test_a_folder_swapped_for_a_link_is_not_followed(
+    make: Builder, driver: Driver, tmp_path: Path
+) -> None:
+    """An install script that replaces the service's folder by a link out ends the build."""
+    if not driver.isolated:
+        pytest.skip("an isolating driver shows /app")
+    outside = tmp_path / "outside"
+    (outside / "node_modules").mkdir(parents=True)
+    swap = f"cd /app && mv service moved && ln -s {outside} service"
+    package = {"scripts": {"start": "node x.js", "postinstall": swap}, "dependencies": {"ms": "2"}}
+
+    with pytest.raises(SubmissionError):
+        await make(
+            {"service/package.json": json.dumps(package), "service/x.js": ""},
+            subdirectory="service",
+        )
+    assert [path.name for path in outside.iterdir()] == ["node_modules"]
 
 
 async def test_a_kept_environment_cannot_be_changed_by_a_submission(make: Builder) -> None:

@@ -56,7 +56,7 @@ async def build(
             environment = await _own_commands(
                 submission, recipe, environment, tree=tree, workshop=workshop
             )
-        await asyncio.to_thread(_seal, tree)
+        await asyncio.to_thread(_finish, tree)
     except OSError as error:
         raise InfrastructureError(f"the build's files could not be written: {error}") from error
     except AcidTestError as error:
@@ -140,7 +140,13 @@ def _private_environment(environment: Environment, folder: Path) -> Environment:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=True)
-    open_tree(target, writable=False)
+    open_tree(target, writable=True)
+
+
+def _finish(tree: Path) -> None:
+    clean_tree(tree)
+    # Services write beside their code; the layer over this tree takes it, the tree never changes.
+    open_tree(tree, writable=True)
 
 
 def _seal(tree: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from acidtest.core.errors import SubmissionError
 from acidtest.grader.lab.build.failure import looks_like_the_network, of_command, of_installing
 from acidtest.grader.lab.build.python_environment import Environment
 from acidtest.grader.lab.build.store import Store, key_of
@@ -100,6 +101,7 @@ class _Installer:
         shutil.rmtree(scratch, ignore_errors=True)
         if result.code:
             raise of_installing(result.log, result.code)
+        self._check_unmoved()
         modules = self._folder / _MODULES
         if modules.is_dir() and not modules.is_symlink():
             shutil.move(modules, content / _MODULES)
@@ -111,6 +113,12 @@ class _Installer:
         if source.is_dir() and not target.exists():
             shutil.copytree(source, target, symlinks=True)
         self.notes = (content / "notes").read_text("utf-8").splitlines()
+
+    def _check_unmoved(self) -> None:
+        # Install scripts may write the tree; a link in place of a folder must not lead us out.
+        wanted = self._tree.resolve() / self._folder.relative_to(self._tree)
+        if self._folder.resolve() != wanted or not self._folder.is_dir():
+            raise SubmissionError("its install scripts moved the service's folder away")
 
     async def compile(self, script: str) -> None:
         """Run the package's own build script."""

@@ -27,6 +27,8 @@ from acidtest.grader.lab.sandbox import Mount
 
 ENV = "/env"
 _VENV = f"{ENV}/python"
+_INSIDE = "env"
+"""What a build may write to; our own notes lie beside it, where nobody can plant a link."""
 _WORK = f"{ENV}/.work"
 _CACHE = f"{ENV}/.cache"
 _OURS = ".acidtest-requirements.txt"
@@ -97,7 +99,7 @@ async def python_environment(
     notes += _notes_of(kept.path)
     imports = [f"{cwd}/{path}".removesuffix("/.") for path in plan.import_paths]
     return Environment(
-        mounts=(Mount(source=kept.path, target=ENV), *interpreter.tool.mounts),
+        mounts=(Mount(source=kept.path / _INSIDE, target=ENV), *interpreter.tool.mounts),
         path=(f"{_VENV}/bin",),
         env={
             "VIRTUAL_ENV": _VENV,
@@ -189,7 +191,7 @@ class _Maker:
 
     async def make(self, content: Path) -> None:
         """Build the environment in the folder `content`."""
-        (content / ".work").mkdir()
+        (content / _INSIDE / ".work").mkdir(parents=True)
         seed = " --seed" if self._seed else ""
         python = shlex.quote(self._python.program)
         result = await self._run(
@@ -204,7 +206,7 @@ class _Maker:
             await self._install_project(content)
         (content / "notes").write_text("\n".join(self._notes), "utf-8")
         for left in (".work", ".cache"):
-            shutil.rmtree(content / left, ignore_errors=True)
+            shutil.rmtree(content / _INSIDE / left, ignore_errors=True)
 
     async def _install(self, content: Path) -> None:
         wanted = self._wanted()
@@ -299,7 +301,7 @@ class _Maker:
                     "XDG_CACHE_HOME": _CACHE,
                 },
                 mounts=(
-                    Mount(source=content, target=ENV, writable=True),
+                    Mount(source=content / _INSIDE, target=ENV, writable=True),
                     *self._python.mounts,
                     *self._uv.mounts,
                 ),
