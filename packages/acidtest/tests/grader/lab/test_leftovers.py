@@ -13,6 +13,7 @@ from acidtest.grader.lab.leftovers import (
     RUN_VARIABLE,
     RunDirectory,
     record_cgroup,
+    record_container,
     record_pid,
     remove_tree,
     start_time,
@@ -187,3 +188,20 @@ def test_a_link_out_of_the_tree_is_removed_but_not_followed(tmp_path: Path) -> N
     remove_tree(tree)
 
     assert (precious / "file").exists()
+
+
+def test_registered_containers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine is asked to remove what a dead grader made with it, and nothing else."""
+    asked = tmp_path / "asked"
+    engine = tmp_path / "podman"
+    engine.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    run = _orphaned_run(tmp_path)
+    record_container(run.path, "podman", "acidtest-one")
+    record_container(run.path, "podman", "--all")
+    record_container(run.path, "reboot", "acidtest-two")
+
+    sweep(tmp_path)
+
+    assert asked.read_text() == "rm --force -- acidtest-one\n"

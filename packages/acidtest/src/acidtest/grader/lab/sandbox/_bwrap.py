@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from acidtest.core.errors import AcidTestError, InfrastructureError
@@ -36,8 +37,12 @@ class BwrapDriver:
     isolated = True
 
     def __init__(self) -> None:
-        self._groups: Groups | None = detect_groups()
         self._root = os.geteuid() == 0
+
+    @cached_property
+    def _groups(self) -> Groups | None:
+        # Found at first use: with cgroup v2 it may move us into a group of our own.
+        return detect_groups()
 
     async def probe(self) -> Probe:
         """Build a small sandbox and run a program in it."""

@@ -38,8 +38,12 @@ exec "$@"
 """
 _ROOT_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _WRITABLE = {
-    "app": "/app", "home": "/home/app", "shm": "/dev/shm", "run": "/run", "var": "/var",  # noqa: S108 - the sandbox's own
+    "app": "/app",
+    "home": "/home/app",
+    "run": "/run",
+    "shm": "/dev/shm",  # noqa: S108 - the sandbox's own
     "tmp": "/tmp",  # noqa: S108 - the same
+    "var": "/var",
 }
 """Parts of the bounded memory file system, and where they are shown."""
 _OTHERS = frozenset(("/usr", "/dev", "/proc", *_WRITABLE.values()))
