@@ -1,5 +1,6 @@
 """The connection pool, with a bound on every wait that PostgreSQL could make us do."""
 
+import asyncio
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -7,6 +8,7 @@ from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util import await_only
 
 DRIVER = "postgresql+asyncpg"
 SCHEMES = frozenset({"postgres", "postgresql", DRIVER, "postgresql+psycopg", "postgresql+psycopg2"})
@@ -88,7 +90,10 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _refuse_closed(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
-    # Costs nothing on the wire, unlike a ping: the driver knows when the server hung up. The pool
-    # answers this error by taking another connection.
+    # Costs nothing on the wire, unlike a ping: the driver knows when the server hung up, once the
+    # event loop has had a turn to read it and another to tell. The pool answers this error by
+    # taking another connection.
+    for _ in range(2):
+        await_only(asyncio.sleep(0))
     if dbapi_connection.driver_connection.is_closed():
         raise DisconnectionError("the server closed this connection")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from acidkit.errors import Busy, InvalidInput, Problem, Unavailable
 
 # SQLSTATE classes and codes: https://www.postgresql.org/docs/15/errcodes-appendix.html
-GONE = ("08", "53", "57P", "58", "XX")
+GONE = ("08", "28", "3D", "53", "57P", "58", "XX")
 CROWDED = ("40001", "40P01", "55P03", "57014")
 UNFIT = ("22",)
 
@@ -51,7 +51,7 @@ def _problem_of(error: DBAPIError) -> Problem | None:
     if state.startswith(UNFIT):
         return InvalidInput("A value does not fit what can be stored.")
     if error.connection_invalidated or state.startswith(GONE):
-        return Unavailable("The database closed the connection.")
+        return Unavailable("The database does not serve us.")
     cause = error.orig.__cause__ if error.orig else None
     silent = isinstance(cause, (OSError, asyncio.TimeoutError, asyncpg.InterfaceError))
     if silent or (not state and isinstance(error, (InterfaceError, OperationalError))):

@@ -15,7 +15,7 @@ from acidkit.errors import (
     UnsupportedMediaType,
     problem_responses,
 )
-from acidkit.web import link_to_next, page_limit
+from acidkit.web import StrictRoute, link_to_next, page_limit
 from book_reviews.books.errors import BookNotFound, IsbnTaken
 from book_reviews.books.schemas import BookOut, BookPage, NewBook
 from book_reviews.books.service import BookService
@@ -24,7 +24,11 @@ from book_reviews.text import BookId
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 200
 
-router = APIRouter(tags=["books"], responses=problem_responses(InvalidInput, Unavailable))
+router = APIRouter(
+    tags=["books"],
+    route_class=StrictRoute,
+    responses=problem_responses(InvalidInput, Unavailable),
+)
 
 
 def _service(request: Request) -> BookService:

@@ -15,7 +15,7 @@ from acidkit.errors import (
     UnsupportedMediaType,
     problem_responses,
 )
-from acidkit.web import link_to_next, page_limit
+from acidkit.web import StrictRoute, link_to_next, page_limit
 from book_reviews.reviews.errors import BookNotFound
 from book_reviews.reviews.schemas import NewReview, ReviewOut, ReviewPage
 from book_reviews.reviews.service import ReviewService
@@ -25,7 +25,9 @@ DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 200
 
 router = APIRouter(
-    tags=["reviews"], responses=problem_responses(BookNotFound, InvalidInput, Unavailable)
+    tags=["reviews"],
+    route_class=StrictRoute,
+    responses=problem_responses(BookNotFound, InvalidInput, Unavailable),
 )
 
 
