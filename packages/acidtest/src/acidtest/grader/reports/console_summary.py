@@ -8,12 +8,14 @@ from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.score import Score
 from acidtest.grader.reports import wording
 from acidtest.grader.reports.console_text import STYLES, line
-from acidtest.grader.reports.digest import Digest, GroupPoints, Row, digest, group_points
+from acidtest.grader.reports.digest import Cause, Digest, GroupPoints, Row, digest, group_points
 from acidtest.grader.reports.inert import visible
 
 _BAR = 20
 _WHY = 240
 _LOG_LINES = 15
+_MAX_UNSURE = 10
+_MAX_NAMES = 4
 _INDENT = "         "
 
 
@@ -48,13 +50,14 @@ def _findings(judgement: Judgement, rows: Digest) -> Iterator[Text]:
         yield line(("No findings.", "bold green" if clean else "bold"))
         return
     yield line(("Findings, the dearest first", "bold"))
-    for row in rows.findings:
-        yield from _finding(judgement, row)
+    for cause in rows.causes:
+        yield from _finding(judgement, cause)
 
 
-def _finding(judgement: Judgement, row: Row) -> Iterator[Text]:
+def _finding(judgement: Judgement, cause: Cause) -> Iterator[Text]:
+    row = cause.head
     style = STYLES["advice" if row.advisory else row.result.status.value]
-    price = "advice" if row.advisory else f"-{wording.cost(row.cost)}"
+    price = "advice" if row.advisory else f"-{wording.cost(cause.cost)}"
     yield Text()
     yield line((f"{price:>7}  ", style), (f"{row.info.requirement} ", "bold"), row.requirement)
     message = row.result.message or f"This did not hold: {row.info.title}"
@@ -66,6 +69,8 @@ def _finding(judgement: Judgement, row: Row) -> Iterator[Text]:
             (f"{_INDENT}observed: ", "dim"),
             observed if len(observed) <= _WHY else observed[: _WHY - 1] + "…",
         )
+    if cause.others:
+        yield line((f"{_INDENT}the same in {_names(cause.others)}", "dim"))
     yield line((_INDENT + wording.replay_command(judgement, row.info.id), "cyan"))
 
 
@@ -74,7 +79,7 @@ def _unsure(title: str, rows: tuple[Row, ...]) -> Iterator[Text]:
         return
     yield Text()
     yield line((title, "bold"))
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -row.cost)[:_MAX_UNSURE]:
         price = f"-{wording.cost(row.cost)}" if row.cost else ""
         word = wording.STATUS_WORDS[row.result.status]
         yield line(
@@ -82,6 +87,14 @@ def _unsure(title: str, rows: tuple[Row, ...]) -> Iterator[Text]:
             (f"{word:<8} ", STYLES[row.result.status.value]),
             f"{row.info.requirement} {row.info.id}: {row.result.message[:_WHY]}",
         )
+    if len(rows) > _MAX_UNSURE:
+        yield line((f"{_INDENT}and {len(rows) - _MAX_UNSURE} more, in the report", "dim"))
+
+
+def _names(rows: tuple[Row, ...]) -> str:
+    shown = ", ".join(row.info.id for row in rows[:_MAX_NAMES])
+    left = len(rows) - _MAX_NAMES
+    return f"{shown} and {left} more" if left > 0 else shown
 
 
 def _groups(score: Score) -> Iterator[Text]:

@@ -22,6 +22,8 @@ class Row(NamedTuple):
     """The sentence of the requirement it enforces."""
     cost: float
     """Points it lost by itself."""
+    place: int = 0
+    """Its number in the plan."""
     blocked: tuple[str, ...] = ()
     """Ids of the checks that could not be asked because of it."""
     blocked_cost: float = 0.0
@@ -32,6 +34,27 @@ class Row(NamedTuple):
     def advisory(self) -> bool:
         """Whether it is advice without points."""
         return self.info.kind is Kind.ADVISORY
+
+
+class Cause(NamedTuple):
+    """Findings that say the very same, as one that breaks everything does; in the plan's order."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def head(self) -> Row:
+        """The one that is shown whole."""
+        return self.rows[0]
+
+    @property
+    def others(self) -> tuple[Row, ...]:
+        """Those that would only repeat it."""
+        return self.rows[1:]
+
+    @property
+    def cost(self) -> float:
+        """Points all of them cost."""
+        return sum(row.cost for row in self.rows)
 
 
 class Digest(NamedTuple):
@@ -46,6 +69,18 @@ class Digest(NamedTuple):
     passed: tuple[Row, ...]
     unasked: tuple[CheckInfo, ...]
     """Planned and without any verdict."""
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The findings, joined where they say the same, the dearest first, advice last."""
+        joined: dict[tuple[object, ...], list[Row]] = {}
+        for row in self.findings:
+            seen = row.result.evidence.observed if row.result.evidence else ""
+            # Without words nothing says that two findings are the same.
+            key = (row.advisory, row.result.message, seen) if row.result.message else (row.info.id,)
+            joined.setdefault(key, []).append(row)
+        causes = (Cause(tuple(sorted(rows, key=_place))) for rows in joined.values())
+        return tuple(sorted(causes, key=lambda cause: (cause.head.advisory, -cause.cost)))
 
     @property
     def lost(self) -> float:
@@ -97,6 +132,10 @@ def digest(judgement: Judgement) -> Digest:
     )
 
 
+def _place(row: Row) -> int:
+    return row.place
+
+
 def _with(rows: tuple[Row, ...], *statuses: Status) -> tuple[Row, ...]:
     return tuple(row for row in rows if row.result.status in statuses)
 
@@ -112,7 +151,7 @@ def _rows(judgement: Judgement) -> tuple[Row, ...]:
         if result.status is Status.SKIPPED
     }
     rows: list[Row] = []
-    for info in judgement.checks:
+    for place, info in enumerate(judgement.checks):
         if info.id not in results:
             continue
         blocked = tuple(check for check, by in blockers.items() if info.id in by)
@@ -122,6 +161,7 @@ def _rows(judgement: Judgement) -> tuple[Row, ...]:
                 result=results[info.id],
                 requirement=judgement.problem.requirements.get(info.requirement, ""),
                 cost=costs.get(info.id, 0.0),
+                place=place,
                 blocked=blocked,
                 blocked_cost=sum(costs.get(check, 0.0) for check in blocked),
                 blockers=blockers.get(info.id, ()),

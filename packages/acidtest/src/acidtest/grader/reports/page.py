@@ -11,7 +11,7 @@ from acidtest.core.evidence import Evidence, HttpExchange
 from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.verdict import Kind, Status
 from acidtest.grader.reports import moments, picture, wording
-from acidtest.grader.reports.digest import Digest, GroupPoints, Row, digest, group_points
+from acidtest.grader.reports.digest import Cause, Digest, GroupPoints, Row, digest, group_points
 
 MAX_STEPS = 8
 """Requests shown as commands; the rest are in the timeline."""
@@ -59,6 +59,10 @@ class Finding(NamedTuple):
     """A row with everything its evidence shows."""
 
     row: Row
+    others: tuple[Row, ...]
+    """Findings that say the very same."""
+    cost: float
+    """Points of it and of the others."""
     kind_meaning: str
     replay: str
     steps: tuple[Step, ...]
@@ -110,10 +114,10 @@ def page(judgement: Judgement) -> Page:
         unisolated="" if judgement.options.isolated else wording.UNISOLATED,
         lead=wording.lead(sorted_rows),
         no_score=wording.no_score(judgement),
-        findings=_shown(judgement, sorted_rows.findings),
-        untold=_shown(judgement, sorted_rows.untold),
-        skipped=_shown(judgement, sorted_rows.skipped),
-        not_applicable=_shown(judgement, sorted_rows.not_applicable),
+        findings=_shown(judgement, sorted_rows.causes),
+        untold=_shown(judgement, _alone(sorted_rows.untold)),
+        skipped=_shown(judgement, _alone(sorted_rows.skipped)),
+        not_applicable=_shown(judgement, _alone(sorted_rows.not_applicable)),
         groups=group_points(judgement.score),
         passed=tuple(
             Passed(group.title, inside)
@@ -123,16 +127,23 @@ def page(judgement: Judgement) -> Page:
     )
 
 
-def _shown(judgement: Judgement, rows: Sequence[Row]) -> tuple[Finding, ...]:
-    return tuple(_finding(judgement, row) for row in rows)
+def _alone(rows: Sequence[Row]) -> tuple[Cause, ...]:
+    return tuple(Cause((row,)) for row in rows)
 
 
-def _finding(judgement: Judgement, row: Row) -> Finding:
+def _shown(judgement: Judgement, causes: Sequence[Cause]) -> tuple[Finding, ...]:
+    return tuple(_finding(judgement, cause) for cause in causes)
+
+
+def _finding(judgement: Judgement, cause: Cause) -> Finding:
+    row = cause.head
     evidence = row.result.evidence or Evidence()
     steps = list(_steps(evidence))
     ordered = moments.rows(evidence.timeline, limit=MAX_TIMELINE)
     return Finding(
         row=row,
+        others=cause.others,
+        cost=cause.cost,
         kind_meaning=_kind_meaning(row),
         replay=wording.replay_command(judgement, row.info.id),
         steps=tuple(steps[:MAX_STEPS]),
