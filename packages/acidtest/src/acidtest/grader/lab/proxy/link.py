@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from acidtest.grader.lab.proxy.pipe import Pipe
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-def arm_reset(sock: socket.socket) -> None:
+def arm_reset(sock: socket.socket | TransportSocket) -> None:
     """Make the next close of `sock` a reset, which the peer cannot take for an orderly end."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 

@@ -45,6 +45,7 @@ class Pipe:
 
     Attributes:
         ended: the end of the stream has been passed on; nothing follows.
+        queued: bytes that wait here now.
     """
 
     def __init__(self, flow: Flow, *, finish: Callable[[bool], None]) -> None:
@@ -55,7 +56,7 @@ class Pipe:
         self._source: asyncio.ReadTransport | None = None
         self._sink: asyncio.WriteTransport | None = None
         self._queue: deque[_Item] = deque()
-        self._queued = 0
+        self.queued = 0
         self._last_due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._end: bool | None = None
@@ -90,7 +91,7 @@ class Pipe:
             self._write(data, on_sent)
             return
         self._queue.append(_Item(data, due, hold, on_sent))
-        self._queued += len(data)
+        self.queued += len(data)
         self.pump()
 
     def end(self, *, reset: bool = False) -> None:
@@ -103,7 +104,7 @@ class Pipe:
         """Drop what waits and all that follows; for a sink that is gone or must not hear."""
         self._discarding = True
         self._queue.clear()
-        self._queued = 0
+        self.queued = 0
         self._balance()
 
     def choke(self, *, full: bool) -> None:
@@ -121,7 +122,7 @@ class Pipe:
                 self._wake_at(item.due)
                 break
             self._queue.popleft()
-            self._queued -= len(item.data)
+            self.queued -= len(item.data)
             self._write(item.data, item.on_sent)
         self._pass_end()
         self._balance()
@@ -129,7 +130,7 @@ class Pipe:
     @property
     def full(self) -> bool:
         """Whether so much waits that the source is not read."""
-        return self._queued > HIGH_WATER
+        return self.queued > HIGH_WATER
 
     def _free(self) -> bool:
         return self._sink is not None and not self._flow.stalling
