@@ -25,6 +25,7 @@ from acidtest.core.judgement import Judgement, Outcome, ProblemRef, RunOptions, 
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.score import GroupWeight, score
 from acidtest.core.verdict import Owner, Status
+from acidtest.grader.client import Reply, Request
 from acidtest.grader.contract import Examiner, find_document
 from acidtest.grader.dialect import discover
 from acidtest.grader.lab.build import Built, build
@@ -40,6 +41,8 @@ from acidtest.grader.request import GradeRequest
 from acidtest.grader.run import Run
 from acidtest.grader.sdk import Knowledge
 
+_PROBE_SECONDS = 4.0
+"""A silent service must not hold up every question of the discovery for long."""
 UNSAFE_NOTICE = (
     "Nothing isolates this submission: it runs as you, on your files and your network."
     " Judge only code you trust."
@@ -221,13 +224,17 @@ class Grading:
         plan = WorldPlan("discovery", ready_seconds=self.request.ready_seconds)
         async with lab.world(plan) as world:
             self.progress("start", "finding out how it names things")
-            http = world.service.http
-            document = await find_document(http.send, folder=lab.submission.root)
+            lab.answers_in_error = world.service.answers_in_error
+
+            async def probe(request: Request) -> Reply:
+                return await world.service.http.send(request, deadline=_PROBE_SECONDS)
+
+            document = await find_document(probe, folder=lab.submission.root)
             dialect = await discover(
                 self.problem,
                 overrides=lab.recipe.dialect,
                 openapi=document,
-                probe=http.send,
+                probe=probe,
                 seed=self.seed,
             )
         missing = {m.subject: f"not found; tried {', '.join(m.tried)}" for m in dialect.mismatches}

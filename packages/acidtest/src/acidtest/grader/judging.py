@@ -8,6 +8,7 @@ from acidtest.core.errors import AcidTestError
 from acidtest.core.evidence import Evidence, HttpExchange, LogLine, Moment, clip
 from acidtest.core.result import CheckResult
 from acidtest.core.verdict import Owner, Status
+from acidtest.grader.contract import Unexaminable
 from acidtest.grader.lab.world import World
 from acidtest.grader.sdk import (
     Check,
@@ -37,6 +38,8 @@ async def judge(check: Check, world: World, knowledge: Knowledge, *, seed: int) 
             await check.run(env)
     except Outcome as outcome:
         result = _spoken(check, outcome, env)
+    except Unexaminable as error:
+        result = _spoken(check, Untold(str(error)), env)
     except TimeoutError:
         result = _overdue(check, env)
     except Exception as error:  # noqa: BLE001 - a crash of ours is void, whatever it is

@@ -79,7 +79,7 @@ class Run:
     async def _judge_in(
         self, world: World, checks: Iterable[Check]
     ) -> tuple[list[Check], list[Check]]:
-        """Judge `checks` one after the other; return those to confirm, and those resting on them."""
+        """Judge `checks` in order; return those to confirm and those that rest on them."""
         doubtful: list[Check] = []
         waiting: list[Check] = []
         for check in checks:

@@ -70,6 +70,8 @@ class Lab:
         self.cluster = cluster
         self.run_dir = run_dir
         self.clock = clock
+        self.answers_in_error = False
+        """Its readiness is known to be a 5xx, so no world need wait for better."""
         self.secret = secrets.token_urlsafe(24)
         self.migration = MigrationReport(command=recipe.migrate)
         self._numbers = iter(range(1, 10_000))

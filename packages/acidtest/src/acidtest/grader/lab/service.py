@@ -17,6 +17,8 @@ READY_SECONDS = 60.0
 _LOG_LINE = 2_000
 _POLL = 0.02
 _SERVER_ERROR = 500
+_ERRORS_AFTER = 5.0
+"""Its dependencies are up before it starts, so who answers 5xx for this long will go on."""
 
 Prepare = Callable[[str, OnLine], Awaitable[tuple[Sandbox, int]]]
 """Makes the sandbox of the named instance, released, and tells the port it should listen on."""
@@ -94,6 +96,7 @@ class Service:
         health: Sequence[str],
         journal: Journal,
         ready: float = READY_SECONDS,
+        errors_will_do: bool = False,
     ) -> None:
         self.replicas = tuple(replicas)
         self._health = tuple(health)
@@ -101,6 +104,9 @@ class Service:
         self._clock = journal.clock
         self._ready = ready
         self._clients: list[HttpClient] = []
+        self._errors_after = 0.0 if errors_will_do else _ERRORS_AFTER
+        self.answers_in_error = False
+        """An instance was taken as ready although it only answers 5xx."""
 
     @property
     def http(self) -> HttpClient:
@@ -138,14 +144,15 @@ class Service:
         await self.ready(index, within=within)
 
     async def ready(self, index: int, *, within: float | None = None) -> None:
-        """Wait until the instance answers; one that only answers 5xx is ready when time is over.
+        """Wait until the instance answers; one that only answers 5xx is taken as it is, later.
 
         Raises:
             SubmissionError: it ended or did not answer in time; carries the end of its log.
         """
         replica = self.replicas[index]
         within = self._ready if within is None else within
-        give_up = self._clock.now() + within
+        begun = self._clock.now()
+        give_up = begun + within
         last: Reply | None = None
         async with HttpClient([replica.endpoint()], record=_forget, clock=self._clock) as client:
             for path in itertools.cycle(self._health):
@@ -157,9 +164,10 @@ class Service:
                 last = await client.send(Request("GET", path), deadline=max(0.1, min(5.0, left)))
                 if last.status is not None and last.status < _SERVER_ERROR:
                     return
+                if last.status is not None and self._clock.now() - begun >= self._errors_after:
+                    self.answers_in_error = True
+                    return
                 await asyncio.sleep(_POLL)
-        if last is not None and last.status is not None:
-            return
         raise SubmissionError(
             f"{replica.name} did not answer on its port within {within:.0f} s"
             f" ({last.error.sentence if last and last.error else 'nothing came'})."

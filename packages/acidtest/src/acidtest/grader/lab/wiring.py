@@ -103,7 +103,7 @@ class Wiring:
             if lab.driver.isolated:
                 await self._plug(sandbox, self.postgres, _DEFAULT_DATABASE_PORT, open_door=True)
                 await self._plug(sandbox, self.cache, _DEFAULT_CACHE_PORT, open_door=True)
-            port = await sandbox.reserve_port(SERVICE_PORT)
+            port = await sandbox.reserve_port(lab.recipe.port or SERVICE_PORT)
             offered = self._offered(port, database_port, cache_port)
             await sandbox.release(env={**lab.environment(offered), **(env or {})})
         except BaseException:

@@ -77,7 +77,13 @@ class World:
                 for number in range(1, plan.replicas + 1)
             ]
             health = [lab.recipe.health or "/health", "/books"]
-            service = Service(replicas, health=health, journal=journal, ready=plan.ready_seconds)
+            service = Service(
+                replicas,
+                health=health,
+                journal=journal,
+                ready=plan.ready_seconds,
+                errors_will_do=lab.answers_in_error,
+            )
             stack.push_async_callback(service.close)
             world = cls(
                 lab, plan, database=database, journal=journal, wiring=wiring, service=service
