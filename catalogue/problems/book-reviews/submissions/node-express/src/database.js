@@ -35,8 +35,10 @@ export class Database {
       keepAlive: true,
       application_name: 'book-reviews',
     });
-    // Without a listener a connection that dies while idle would end the process.
+    // A connection that dies says so by an event, while idle through the pool and while at work itself.
+    // An event nobody listens to would end the process; the statement under way fails either way.
     this.#pool.on('error', (error) => log.warn('an idle database connection was lost', describe(error)));
+    this.#pool.on('connect', (connection) => connection.on('error', () => {}));
   }
 
   /** Rows of one statement that only reads; asked once more when a stale connection was to blame. */

@@ -5,6 +5,8 @@
  */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { Budget, Cache } from '../src/cache.js';
@@ -137,4 +139,47 @@ test('a change that Redis was not told of is not missed by the others', { skip }
   const deadline = Date.now() + 1000;
   while ((await titles(other)).length === 0 && Date.now() < deadline);
   assert.deepEqual(await titles(other), ['Emma']);
+});
+
+/** A relay to the database whose connections can be torn in the middle of a statement. */
+async function tearable() {
+  const { hostname, port } = new URL(databaseUrl);
+  const ends = new Set();
+  const server = createServer((near) => {
+    const far = connect(Number(port || 5432), hostname);
+    for (const end of [near, far]) {
+      ends.add(end);
+      end.on('error', () => {});
+      end.on('close', () => ends.delete(end));
+    }
+    near.pipe(far).pipe(near);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = new URL(databaseUrl);
+  url.host = `127.0.0.1:${server.address().port}`;
+  return {
+    url: url.href,
+    tear: () => ends.forEach((end) => end.resetAndDestroy()),
+    close: () => server.close(),
+  };
+}
+
+test('a connection that is torn during a statement costs a 503 and not the process', { skip }, async () => {
+  const relay = await tearable();
+  const torn = new Database(relay.url, nullLog);
+  try {
+    await torn.read('SELECT 1');
+    const statement = torn.write('SELECT pg_sleep(3)');
+    const outcome = assert.rejects(statement, { status: 503 });
+    const deadline = Date.now() + 2000;
+    const sleeping = "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3)' AND state = 'active'";
+    while ((await database.read(sleeping)).length === 0 && Date.now() < deadline);
+    relay.tear();
+    await outcome;
+    assert.equal((await torn.read('SELECT 1 AS one'))[0].one, 1);
+  } finally {
+    relay.tear();
+    await torn.close();
+    relay.close();
+  }
 });
