@@ -76,11 +76,11 @@ def rows(timeline: Sequence[Moment], *, limit: int) -> list[TimelineRow]:
 
 
 def repeated_statements(timeline: Sequence[Moment]) -> list[tuple[int, str]]:
-    """Statements that were sent again and again with other values, the most frequent first."""
+    """Statements sent far more often than there were requests, the most frequent first."""
+    requests = sum(isinstance(moment, HttpExchange) for moment in timeline)
+    least = max(_REPEATS, 2 * requests + 1)
     counts = Counter(moment.text for moment in timeline if isinstance(moment, SqlStatement))
-    return [
-        (count, clip(text, _CELL)) for text, count in counts.most_common(5) if count >= _REPEATS
-    ]
+    return [(count, clip(text, _CELL)) for text, count in counts.most_common(5) if count >= least]
 
 
 def answer(exchange: HttpExchange) -> str:

@@ -30,6 +30,8 @@ _MIN_BAR = 3.0
 _MAX_ROWS = 7
 _MAX_LABELLED = 14
 """A fuller lane shows its rhythm instead of its words."""
+_MAX_LABELLED_LOGS = 5
+"""Log lines begin alike, so that many of them side by side say nothing."""
 _MAX_REPLICAS = 4
 _LABEL_LIMIT = 44
 _TITLE_LIMIT = 300
@@ -124,7 +126,8 @@ def _replica(moment: Moment) -> str:
 def _lane(
     title: str, moments: Sequence[Moment], *, top: float, x: Callable[[float], float]
 ) -> Lane:
-    labelled = len(moments) <= _MAX_LABELLED
+    most = _MAX_LABELLED_LOGS if isinstance(moments[0], LogLine) else _MAX_LABELLED
+    labelled = len(moments) <= most
     free: list[float] = []
     bars: list[Bar] = []
     for moment in moments:
@@ -140,11 +143,13 @@ def _lane(
         free[row:] = [end + 4 if labelled else end + 0.5, *free[row + 1 :]]
         bars.append(box._replace(y=top + _HEAD + row * _ROW))
     rule = top + _HEAD + len(free) * _ROW + _GAP / 2
-    return Lane(_counted(title, moments), top + 12, tuple(bars), rule, len(moments) - len(bars))
-
-
-def _counted(title: str, moments: Sequence[Moment]) -> str:
-    return f"{title} · {len(moments)}" if len(moments) > _MAX_LABELLED else title
+    return Lane(
+        title if labelled else f"{title} · {len(moments)}",
+        top + 12,
+        tuple(bars),
+        rule,
+        len(moments) - len(bars),
+    )
 
 
 def _box(moment: Moment, *, labelled: bool, x: Callable[[float], float]) -> Bar:
