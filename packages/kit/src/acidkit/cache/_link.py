@@ -129,7 +129,11 @@ class CacheLink:
             pipeline = self._redis.pipeline(transaction=False)
             for command in commands:
                 pipeline.execute_command(*command)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            try:
+                replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            except RuntimeError as error:
+                # What uvloop says of a transport that the other side has just reset.
+                raise ConnectionError(str(error)) from error
         for reply in replies:
             # Anything but an error about this one command (wrong type, out of memory) concerns all.
             if isinstance(reply, RedisError) and not isinstance(reply, ResponseError):
