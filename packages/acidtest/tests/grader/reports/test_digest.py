@@ -4,6 +4,7 @@ from types import ModuleType
 
 from acidtest.core.verdict import Status
 from acidtest.grader.reports import render_html
+from acidtest.grader.reports.console_summary import summary
 from acidtest.grader.reports.digest import digest, group_points
 
 
@@ -74,3 +75,24 @@ def test_findings_without_words_are_never_joined(sample: ModuleType) -> None:
         len(cause.rows) == 1
         for cause in digest(judgement.model_copy(update={"results": rows})).causes
     )
+
+
+def test_a_few_chosen_checks_have_no_points(sample: ModuleType) -> None:
+    """A run of one check, such as a replay, speaks of no points: they would be of nothing."""
+    judgement = sample.judgement()
+    chosen = "isbn_race_has_one_winner"
+    judgement = judgement.model_copy(
+        update={
+            "options": judgement.options.model_copy(update={"only": (chosen,)}),
+            "checks": tuple(info for info in judgement.checks if info.id == chosen),
+            "results": tuple(row for row in judgement.results if row.check == chosen),
+        }
+    )
+
+    page = render_html(judgement)
+    lines = "\n".join(text.plain for text in summary(judgement))
+
+    assert "Only 1 check was asked, so there is no score." in page
+    assert "Only 1 check was asked, so there is no score." in lines
+    assert " points" not in lines
+    assert "\N{MINUS SIGN}" not in page

@@ -29,7 +29,8 @@ def summary(judgement: Judgement, *, width: int = 100) -> Iterator[Text]:
     yield from _findings(judgement, rows)
     yield from _unsure("Could not be told; costs nothing", rows.untold)
     yield from _unsure("Not asked: what they rest on did not hold", rows.skipped)
-    yield from _groups(judgement.score)
+    if not judgement.options.only:
+        yield from _groups(judgement.score)
     yield Text()
     yield _headline(judgement)
     yield line(wording.lead(rows))
@@ -39,6 +40,8 @@ def summary(judgement: Judgement, *, width: int = 100) -> Iterator[Text]:
 
 def _headline(judgement: Judgement) -> Text:
     points = judgement.score.points
+    if judgement.options.only:
+        return line((wording.only_some(judgement), "bold"))
     if points is None:
         return line(("No score. ", "bold"), wording.no_score(judgement))
     return line((f"{wording.points(points)} of 100", "bold"), "  for behaviour")
@@ -57,7 +60,8 @@ def _findings(judgement: Judgement, rows: Digest) -> Iterator[Text]:
 def _finding(judgement: Judgement, cause: Cause) -> Iterator[Text]:
     row = cause.head
     style = STYLES["advice" if row.advisory else row.result.status.value]
-    price = "advice" if row.advisory else f"-{wording.cost(cause.cost)}"
+    price = f"-{wording.cost(cause.cost)}" if cause.cost else ""
+    price = "advice" if row.advisory else price or wording.STATUS_WORDS[row.result.status]
     yield Text()
     yield line((f"{price:>7}  ", style), (f"{row.info.requirement} ", "bold"), row.requirement)
     message = row.result.message or f"This did not hold: {row.info.title}"

@@ -143,7 +143,8 @@ def _with(rows: tuple[Row, ...], *statuses: Status) -> tuple[Row, ...]:
 def _rows(judgement: Judgement) -> tuple[Row, ...]:
     infos = {info.id: info for info in judgement.checks}
     results = {result.check: result for result in judgement.results if result.check in infos}
-    costs = judgement.score.costs
+    # Points of a few chosen checks are no points of the whole, and would only mislead.
+    costs = {} if judgement.options.only else judgement.score.costs
     not_held = {check for check, result in results.items() if result.status is not Status.PASS}
     blockers = {
         check: tuple(required for required in infos[check].requires if required in not_held)

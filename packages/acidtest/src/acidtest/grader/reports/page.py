@@ -93,6 +93,7 @@ class Page(NamedTuple):
     unisolated: str
     lead: str
     no_score: str
+    only_some: str
     findings: tuple[Finding, ...]
     untold: tuple[Finding, ...]
     skipped: tuple[Finding, ...]
@@ -114,6 +115,7 @@ def page(judgement: Judgement) -> Page:
         unisolated="" if judgement.options.isolated else wording.UNISOLATED,
         lead=wording.lead(sorted_rows),
         no_score=wording.no_score(judgement),
+        only_some=wording.only_some(judgement),
         findings=_shown(judgement, sorted_rows.causes),
         untold=_shown(judgement, _alone(sorted_rows.untold)),
         skipped=_shown(judgement, _alone(sorted_rows.skipped)),

@@ -95,6 +95,15 @@ def no_score(judgement: Judgement) -> str:
     return "No check came to a verdict that carries points."
 
 
+def only_some(judgement: Judgement) -> str:
+    """That a run asked chosen checks only; empty for a whole run."""
+    chosen = judgement.options.only
+    verb = "was" if len(chosen) == 1 else "were"
+    return (
+        f"Only {plural(len(chosen), 'check')} {verb} asked, so there is no score." if chosen else ""
+    )
+
+
 def sentence(text: str) -> str:
     """`text` with a capital letter at its beginning."""
     return text[:1].upper() + text[1:]
@@ -117,11 +126,13 @@ def lead(rows: Digest) -> str:
     parts = [f"{len(rows.passed)} of {plural(told, 'check')} passed."]
     if scored:
         verb = "costs" if len(scored) == 1 else "cost"
-        parts.append(f"{plural(len(scored), 'finding')} {verb} {cost(rows.lost)} points.")
+        price = f" {verb} {cost(rows.lost)} points" if rows.lost else ""
+        parts.append(f"{plural(len(scored), 'finding')}{price}.")
     if rows.skipped:
         parts.append(
             f"{plural(len(rows.skipped), 'check')} could not be asked, because what they rest on "
-            f"did not hold: {cost(rows.lost_to_skips)} points."
+            "did not hold"
+            + (f": {cost(rows.lost_to_skips)} points." if rows.lost_to_skips else ".")
         )
     if rows.untold:
         number = len(rows.untold)
