@@ -4,8 +4,8 @@ A room of its own because none of them may decide anything: the same judgement a
 """
 
 from acidtest.grader.reports.console import ConsoleReport, plain_console
-from acidtest.grader.reports.html import render as render_html
-from acidtest.grader.reports.html import write as write_html
+from acidtest.grader.reports.html_file import render as render_html
+from acidtest.grader.reports.html_file import write as write_html
 from acidtest.grader.reports.inert import one_line, visible
 from acidtest.grader.reports.json_file import read as read_json
 from acidtest.grader.reports.json_file import render as render_json

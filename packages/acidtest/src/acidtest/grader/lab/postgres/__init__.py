@@ -7,7 +7,7 @@ the judge may kill it at will.
 from acidtest.grader.lab.postgres.binaries import PostgresBinaries
 from acidtest.grader.lab.postgres.cluster import Cluster, Login
 from acidtest.grader.lab.postgres.plan import Plan, PlanUnavailableError
-from acidtest.grader.lab.postgres.statistics import StatementStats
+from acidtest.grader.lab.postgres.statement_stats import StatementStats
 
 __all__ = [
     "Cluster",

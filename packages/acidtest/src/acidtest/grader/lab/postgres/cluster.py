@@ -13,7 +13,7 @@ from acidtest.grader.lab.postgres.binaries import PostgresBinaries
 from acidtest.grader.lab.postgres.plan import Plan, explain_statement
 from acidtest.grader.lab.postgres.server import PORT, PostgresServer
 from acidtest.grader.lab.postgres.settings import CANDIDATE, DATABASE, OWN_DATABASE, SUPERUSER
-from acidtest.grader.lab.postgres.statistics import (
+from acidtest.grader.lab.postgres.statement_stats import (
     StatementStats,
     read_statements,
     reset_statements,

@@ -30,7 +30,7 @@ class Plan(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """The planner's total cost; 1e10 and more where a forbidden kind of scan is unavoidable."""
+        """The planner's total cost; before version 18 a forbidden scan adds 1e10 to it."""
         return float(self.root.get("Total Cost", 0.0))
 
     def nodes(self) -> Iterator[dict[str, Any]]:
@@ -42,7 +42,10 @@ class Plan(NamedTuple):
             pending.extend(reversed(node.get("Plans", [])))
 
     def full_scans(self, table: str | None = None) -> list[dict[str, Any]]:
-        """The nodes that read a whole table, of one table or of all."""
+        """The nodes that read a whole table, of one table or of all.
+
+        In a plan made without full scans each of them means that no index could have been used.
+        """
         return [
             node
             for node in self.nodes()
