@@ -106,12 +106,11 @@ async def test_explain_tells_a_missing_index_from_an_unused_one(
     """Without an index the plan reads the whole table though forbidden to; with one it does not."""
     sql = "SELECT name FROM item WHERE kind = $1 ORDER BY id LIMIT 5"
     without = await cluster.explain(cluster.database, sql, ["7"], full_scans=False)
-    assert without.cost >= 1e10
     assert [scan["Relation Name"] for scan in without.full_scans("item")] == ["item"]
     assert without.rows_removed == 990
     await candidate.execute("CREATE INDEX ON item (kind); ANALYZE item")
     having = await cluster.explain(cluster.database, sql, ["7"], full_scans=False)
-    assert having.cost < 1e10
+    assert having.cost < without.cost
     assert having.full_scans() == []
     assert "Index" in having.text
 

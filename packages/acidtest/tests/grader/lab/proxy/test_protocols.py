@@ -17,6 +17,7 @@ from acidtest.grader.lab.proxy.gate import Gatehouse
 from acidtest.grader.lab.proxy.pg_backend import Backend
 from acidtest.grader.lab.proxy.pg_frontend import Frontend, ProtocolError
 from acidtest.grader.lab.proxy.pg_ledger import Awaited, Kind, Ledger
+from acidtest.grader.lab.proxy.pg_statement import Execution, Statement
 from acidtest.grader.lab.proxy.postgres_proxy import PostgresProxy
 from acidtest.grader.lab.proxy.redis_conversation import RedisConversation
 from acidtest.grader.lab.proxy.redis_proxy import RedisProxy
@@ -291,3 +292,44 @@ def test_copy_swallows_the_sync_that_came_with_it() -> None:
     backend.feed(message("C", b"SELECT 1\0") + READY)
     statements = [m for m in journal.since(0) if isinstance(m, SqlStatement)]
     assert [(s.text, s.rows) for s in statements] == [("COPY t FROM STDIN", 1), ("SELECT 1", 1)]
+
+
+def ledger_of(proxy: PostgresProxy, text: str, *kinds: Kind) -> tuple[Ledger, Execution]:
+    """A ledger that awaits one statement of the extended protocol and then messages of `kinds`."""
+    ledger = Ledger(proxy, float)
+    execution = Execution(Statement(1, "r", text, 0.0, in_transaction=False, simple=False))
+    ledger.expect(Awaited(Kind.EXECUTE, execution))
+    for kind in kinds:
+        ledger.expect(Awaited(kind))
+    return ledger, execution
+
+
+@pytest.mark.parametrize("text", ["INSERT INTO t VALUES (1)", "COMMIT"])
+async def test_a_write_is_settled_only_when_its_commit_is(text: str) -> None:
+    """Outside a block CommandComplete comes before the commit; only ReadyForQuery proves it."""
+    journal = Journal(RunClock())
+    proxy = PostgresProxy("/nowhere", journal=journal, clock=RunClock())
+    link: Any = RecordingLink()
+    ledger, execution = ledger_of(proxy, text, Kind.SYNC)
+    gate = proxy.gate(lambda _: True)
+    execution.request_hold = hold = gate.take(execution.statement, link)
+    assert hold is not None
+    ledger.answer(ord("C"), b"INSERT 0 1\0")
+    assert await hold.settled(timeout=0) is (text == "COMMIT")
+    ledger.answer(ord("Z"), b"I")
+    assert await hold.settled(timeout=0) is True
+
+
+def test_after_an_error_the_server_ignores_all_until_sync() -> None:
+    """Messages that come after an error and before the Sync are answered by nobody."""
+    journal = Journal(RunClock())
+    proxy = PostgresProxy("/nowhere", journal=journal, clock=RunClock())
+    ledger, _ = ledger_of(proxy, "SELECT 1/0")
+    ledger.answer(ord("E"), b"SERROR\0C22012\0Mdivision by zero\0\0")
+    late = Execution(Statement(1, "r", "SELECT 2", 0.0, in_transaction=False, simple=False))
+    ledger.expect(Awaited(Kind.EXECUTE, late))
+    assert ledger.under_way() == ()
+    ledger.expect(Awaited(Kind.SYNC))
+    ledger.answer(ord("Z"), b"I")
+    errors = [(s.text, (s.error or "")[:7]) for s in journal.sql()]
+    assert errors == [("SELECT 1/0", "22012 d"), ("SELECT 2", "not run")]
