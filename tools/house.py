@@ -95,7 +95,7 @@ def complain_of_module(path: Path, source: str) -> Iterator[str]:
 
 
 def _complain_of_node(path: Path, node: ast.AST) -> Iterator[str]:
-    if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+    if not isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         return
     length = (node.end_lineno or node.lineno) - node.lineno + 1
     if isinstance(node, ast.ClassDef):
@@ -111,11 +111,12 @@ def _complain_of_node(path: Path, node: ast.AST) -> Iterator[str]:
 def complain_of_check_imports(path: Path, tree: ast.Module) -> Iterator[str]:
     """Checks see the service through the SDK alone, so that every language is judged alike."""
     for node in ast.walk(tree):
-        names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names = [node.module or ""]
+        else:
+            continue
         for name in names:
             if name not in CHECK_IMPORTS and name.partition(".")[0] not in sys.stdlib_module_names:
                 yield f"{path}:{node.lineno}: a check must not import {name}"

@@ -25,3 +25,11 @@ def test_evidence_survives_its_own_json() -> None:
     )
 
     assert Evidence.model_validate_json(evidence.model_dump_json()) == evidence
+
+
+def test_text_that_is_no_unicode_can_be_stored() -> None:
+    """A lone surrogate in what a service said is written out, and the evidence can be saved."""
+    evidence = Evidence(observed="a\ud800b", timeline=(Note(at=1, text="\udfff"),))
+
+    assert evidence.observed == "a\\ud800b"
+    assert Evidence.model_validate_json(evidence.model_dump_json()) == evidence

@@ -1,5 +1,6 @@
 """`acidtest verify`: hold a problem package to what it promises of its own submissions."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from acidtest.cli.choices import Driver, Quick, SomeProblem, Unsafe, chosen_driv
 from acidtest.cli.exits import ExitCode
 from acidtest.core.events import CheckStarted, Event, Progress
 from acidtest.core.judgement import Outcome
-from acidtest.grader.reports import one_line
+from acidtest.grader.reports import one_line, write_html
 from acidtest.grader.reports.matrix import case_line, matrix_lines
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def verify(
         ),
     ] = None,
     quick: Quick = False,
+    reports: Annotated[
+        Path | None,
+        typer.Option("--reports", metavar="DIR", help="Write the report of every case to DIR."),
+    ] = None,
     driver: Driver = None,
     local_unsafe: Unsafe = False,
 ) -> None:
@@ -45,6 +50,9 @@ def verify(
 
     def told(result: "CaseResult") -> None:
         console.print(case_line(result), soft_wrap=True)
+        if reports is not None:
+            reports.mkdir(parents=True, exist_ok=True)
+            write_html(result.judgement, reports / f"{result.case.name}.html")
 
     with console.status("starting") as status:
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from acidtest.core.evidence import Text
 from acidtest.core.judgement import Judgement
 from acidtest.core.result import CheckInfo, CheckResult
 
@@ -25,7 +26,7 @@ class RunStarted(_Event):
     type: Literal["run_started"] = "run_started"
     run: str
     problem: str
-    submission: str
+    submission: Text
     checks: tuple[CheckInfo, ...]
     isolated: bool
     notice: str = ""
@@ -38,7 +39,7 @@ class Progress(_Event):
     type: Literal["progress"] = "progress"
     stage: str
     """`intake`, `build`, `lab`, `migrate`, `start`, or a group's name."""
-    text: str
+    text: Text
 
 
 class StageFinished(_Event):

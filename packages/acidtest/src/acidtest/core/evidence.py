@@ -7,7 +7,7 @@ All text in here may come from a submission and is hostile: whoever shows it mus
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MAX_TEXT = 4_096
 """Characters kept of any single text in evidence; more is cut and marked."""
@@ -18,6 +18,15 @@ def clip(text: str, limit: int = MAX_TEXT) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]}… [{len(text) - limit} more characters]"
+
+
+def encodable(text: str) -> str:
+    """Return `text` with lone surrogates written out, so that it can always be stored as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+Text = Annotated[str, AfterValidator(encodable)]
+"""Text from outside, of whatever characters, that can be stored."""
 
 
 class _Record(BaseModel):
@@ -31,18 +40,18 @@ class HttpExchange(_Record):
     """One request and what came back."""
 
     type: Literal["http"] = "http"
-    method: str
-    url: str
-    request_headers: dict[str, str] = {}
-    request_body: str | None = None
+    method: Text
+    url: Text
+    request_headers: dict[Text, Text] = {}
+    request_body: Text | None = None
     status: int | None = None
     """None when no answer came."""
-    response_headers: dict[str, str] = {}
-    response_body: str = ""
-    error: str | None = None
+    response_headers: dict[Text, Text] = {}
+    response_body: Text = ""
+    error: Text | None = None
     seconds: float = 0.0
-    replica: str = ""
-    curl: str = ""
+    replica: Text = ""
+    curl: Text = ""
     """The same request as a command a person can paste."""
 
 
@@ -51,14 +60,14 @@ class SqlStatement(_Record):
 
     type: Literal["sql"] = "sql"
     connection: int
-    text: str
-    parameters: tuple[str | None, ...] = ()
+    text: Text
+    parameters: tuple[Text | None, ...] = ()
     """Bound values as text; None is SQL NULL, binary values are hex with a `\\x` prefix."""
     seconds: float | None = None
     rows: int | None = None
-    error: str | None = None
+    error: Text | None = None
     """SQLSTATE and message, when the server refused it."""
-    replica: str = ""
+    replica: Text = ""
 
 
 class RedisCommand(_Record):
@@ -66,14 +75,14 @@ class RedisCommand(_Record):
 
     type: Literal["redis"] = "redis"
     connection: int
-    command: str
-    arguments: tuple[str, ...] = ()
-    reply: str = ""
+    command: Text
+    arguments: tuple[Text, ...] = ()
+    reply: Text = ""
     """A short form of the reply: `nil`, `OK`, `12 bytes`, `error …`."""
     hit: bool | None = None
     """For reads of one key: whether there was a value."""
     seconds: float | None = None
-    replica: str = ""
+    replica: Text = ""
 
 
 class LogLine(_Record):
@@ -81,24 +90,24 @@ class LogLine(_Record):
 
     type: Literal["log"] = "log"
     stream: Literal["stdout", "stderr"]
-    text: str
-    replica: str = ""
+    text: Text
+    replica: Text = ""
 
 
 class FaultMark(_Record):
     """Something the judge did to the service's world: a cut, a stall, a signal, its end."""
 
     type: Literal["fault"] = "fault"
-    target: str
+    target: Text
     """`postgres`, `redis`, `process`, …"""
-    text: str
+    text: Text
 
 
 class Note(_Record):
     """A sentence of the check itself: what it did or counted at this moment."""
 
     type: Literal["note"] = "note"
-    text: str
+    text: Text
 
 
 Moment = Annotated[
@@ -113,12 +122,12 @@ class Evidence(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    expected: str = ""
-    observed: str = ""
+    expected: Text = ""
+    observed: Text = ""
     timeline: tuple[Moment, ...] = ()
-    tables: dict[str, list[dict[str, str | None]]] = {}
+    tables: dict[Text, list[dict[Text, Text | None]]] = {}
     """Named small row sets, such as `before` and `after`; every value as text."""
-    plan: str | None = None
+    plan: Text | None = None
     """EXPLAIN output, where a plan is the point."""
     seed: int | None = None
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from acidtest.core.evidence import Text
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.score import GroupWeight, Score
 from acidtest.core.verdict import Kind, Status
@@ -31,14 +32,14 @@ class _Row(BaseModel):
 class SubmissionRef(_Row):
     """Which submission was judged."""
 
-    label: str
+    label: Text
     digest: str = ""
     """SHA-256 of its files, in hex."""
     commit: str | None = None
     committed_at: datetime | None = None
     stack: str = ""
     recognised_by: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     """What was noticed while it was read and built; no points."""
 
 
@@ -75,9 +76,9 @@ class Judgement(_Row):
     started_at: datetime
     seconds: float
     outcome: Outcome
-    message: str = ""
+    message: Text = ""
     """Why it was not judged, for a person."""
-    log: str = ""
+    log: Text = ""
     """Tail of the output that explains the message; hostile text."""
     groups: tuple[GroupWeight, ...] = ()
     checks: tuple[CheckInfo, ...] = ()
@@ -87,7 +88,7 @@ class Judgement(_Row):
     """Versions and machine facts."""
     timings: dict[str, float] = {}
     """Seconds by stage."""
-    dialect: dict[str, str] = {}
+    dialect: dict[str, Text] = {}
     """How the operations and fields of the problem were found in the service."""
 
     @property

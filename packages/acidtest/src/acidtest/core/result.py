@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from acidtest.core.evidence import Evidence
+from acidtest.core.evidence import Evidence, Text
 from acidtest.core.verdict import Kind, Owner, Status, Visibility
 
 
@@ -35,7 +35,7 @@ class CheckResult(BaseModel):
 
     check: str
     status: Status
-    message: str = ""
+    message: Text = ""
     """Why it is not a pass, in one or two sentences; hostile text may be quoted in it."""
     owner: Owner | None = None
     """Whose fault; None on a pass."""
