@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from acidtest.core.errors import HarnessError, SubmissionError
 from acidtest.core.evidence import HttpExchange, LogLine, clip
-from acidtest.grader.client import Endpoint, HttpClient, Reply, Request
+from acidtest.grader.client import Endpoint, HttpClient, Reply, Request, Trouble
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.sandbox import OnLine, Sandbox, Usage
 
@@ -17,6 +17,8 @@ READY_SECONDS = 60.0
 _LOG_LINE = 2_000
 _POLL = 0.02
 _SERVER_ERROR = 500
+_PING_SECONDS = 2.0
+_DYING_SECONDS = 1.0
 _ERRORS_AFTER = 5.0
 """Its dependencies are up before it starts, so who answers 5xx for this long will go on."""
 
@@ -184,11 +186,22 @@ class Service:
 
     async def revive(self) -> list[str]:
         """Start again what has fallen; return the names of those that fell by themselves."""
+        for replica in self.replicas:
+            await self._notice_the_end(replica)
         fallen = [replica.name for replica in self.replicas if replica.fallen]
         for index, replica in enumerate(self.replicas):
             if not replica.running:
                 await self.start(index)
         return fallen
+
+    async def _notice_the_end(self, replica: Replica) -> None:
+        """Wait for the exit of a process that refuses connections, as one does that just died."""
+        if not replica.running or replica.sandbox is None:
+            return
+        async with HttpClient([replica.endpoint()], record=_forget, clock=self._clock) as client:
+            reply = await client.send(Request("GET", self._health[0]), deadline=_PING_SECONDS)
+        if reply.error in {Trouble.REFUSED, Trouble.RESET}:
+            await replica.sandbox.wait(_DYING_SECONDS)
 
     def running(self, index: int) -> bool:
         """Whether the instance's main process lives."""
