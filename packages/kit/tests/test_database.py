@@ -216,8 +216,13 @@ async def test_dropped_connections_are_not_seen(
     database = await connect()
     name = urlsplit(database_url).path.removeprefix("/")
     kill = KILL.format(name)
-    await database.warm_up()
+    async with database.engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
     await asyncio.to_thread(postgres_server.run, kill)
+    async with asyncio.timeout(5):
+        assert driver
+        while not driver.is_closed():  # noqa: ASYNC110 - the driver offers nothing to wait for
+            await asyncio.sleep(0.01)
     await insert(database, 1)
     attempts = 0
 

@@ -59,7 +59,7 @@ class Database:
     """Hands out transactions and reads, and says `Unavailable` when there are none."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.engine = engine
         # Reads of one statement need no BEGIN and COMMIT around them: two round trips less.
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -67,7 +67,7 @@ class Database:
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """Yield a transaction; commit at the end, roll back on any error."""
         with told_apart():
-            async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 unit = UnitOfWork(session)
                 yield unit
                 await unit.commit()
@@ -105,7 +105,7 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._engine.dispose()
+        await self.engine.dispose()
 
 
 async def _unit_of_request(request: Request) -> AsyncIterator[UnitOfWork]:

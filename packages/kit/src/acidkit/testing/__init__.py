@@ -7,5 +7,16 @@ from acidkit.testing._faults import Fault, FaultProxy
 from acidkit.testing._postgres import PostgresServer
 from acidkit.testing._races import at_once
 from acidkit.testing._redis import RedisServer
+from acidkit.testing._running import Instance, Start, run_alembic, running
 
-__all__ = ["Fault", "FaultProxy", "PostgresServer", "RedisServer", "at_once"]
+__all__ = [
+    "Fault",
+    "FaultProxy",
+    "Instance",
+    "PostgresServer",
+    "RedisServer",
+    "Start",
+    "at_once",
+    "run_alembic",
+    "running",
+]
