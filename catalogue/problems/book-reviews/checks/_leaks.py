@@ -24,7 +24,8 @@ _TELLTALES = {
     "a message of the database": re.compile(
         r"duplicate key value violates|violates (?:unique|foreign key|not-null|check) constraint"
         r"|Key \(\w+\)=|\bSQLSTATE\b|psycopg\d?\.|asyncpg\.|sqlalchemy\.|sqlalche\.me"
-        r"|invalid input syntax for|relation \"\w+\"|ECONNREFUSED|connection to server at",
+        r"|invalid input syntax for|relation \"\w+\"|ECONN(?:REFUSED|RESET)|connection to server at"
+        r"|Connect call failed|\[Errno -?\d+\]",
     ),
     "a path of the server": re.compile(
         r"(?<![\w/:.])/(?:app|home|usr|opt|srv|var|root|tmp|etc)/[\w.-]+/[\w./-]+"

@@ -6,6 +6,7 @@ from acidtest.grader.sdk import Env, Item, check, fail, unmet
 
 from ._moments import instant
 from ._shelf import (
+    BASE,
     STORED,
     add_book,
     listed_books,
@@ -32,7 +33,7 @@ _CLOCK_SLACK = 120.0
 """Seconds by which created_at may differ from now; time zones are off by a quarter hour or more."""
 
 
-@check("R18", group="contract", weight=2)
+@check("R18", group="contract", weight=2, requires=(BASE,))
 async def text_comes_back_as_it_was_sent(env: Env) -> None:
     """Text comes back exactly as it was sent, in any script.
 
@@ -62,7 +63,7 @@ async def text_comes_back_as_it_was_sent(env: Env) -> None:
         )
 
 
-@check("R18", group="contract", weight=2)
+@check("R18", group="contract", weight=2, requires=(BASE,))
 async def created_at_is_true_and_has_an_offset(env: Env) -> None:
     """The time a book or review was created is RFC 3339 with an offset, and true.
 
