@@ -12,7 +12,15 @@ from urllib.parse import quote
 from acidtest.grader.lab.postgres.binaries import PostgresBinaries
 from acidtest.grader.lab.postgres.plan import Plan, explain_statement
 from acidtest.grader.lab.postgres.server import PORT, PostgresServer
-from acidtest.grader.lab.postgres.settings import CANDIDATE, DATABASE, OWN_DATABASE, SUPERUSER
+from acidtest.grader.lab.postgres.settings import (
+    CANDIDATE,
+    DATABASE,
+    JUDGE,
+    JUDGE_SESSION,
+    JUDGE_SINCE,
+    OWN_DATABASE,
+    SUPERUSER,
+)
 from acidtest.grader.lab.postgres.statement_stats import (
     StatementStats,
     read_statements,
@@ -60,6 +68,7 @@ class Cluster:
         self.version = binaries.version
         self.has_statements = "pg_stat_statements" in binaries.libraries
         self.runs_as = identity.name
+        self._judge_is_limited = int(binaries.version.split(".")[0]) >= JUDGE_SINCE
         self._server = server
         self._data = data
         self._own: Any = None
@@ -89,7 +98,7 @@ class Cluster:
         cluster = cls(server, binaries, identity, data=data, candidate=candidate)
         try:
             await server.start()
-            await cluster._execute(f"ALTER ROLE {CANDIDATE} PASSWORD '{candidate.password}'")
+            await cluster._restore_roles()
         except BaseException:
             await cluster.stop()
             raise
@@ -116,8 +125,15 @@ class Cluster:
         return self._server.process.running
 
     async def admin(self, database: str = OWN_DATABASE) -> Any:
-        """A new asyncpg connection as superuser, past every proxy; the caller closes it."""
-        return await self._server.connect(SUPERUSER, database)
+        """A new asyncpg connection of the judge, past every proxy; the caller closes it.
+
+        In a candidate's database it reads and writes everything but is no superuser: a function the
+        candidate left there would run with its rights.
+        """
+        if database == OWN_DATABASE:
+            return await self._server.connect(SUPERUSER, database)
+        user = JUDGE if self._judge_is_limited else SUPERUSER
+        return await self._server.connect(user, database, settings=JUDGE_SESSION)
 
     async def connect(self, database: str | None = None) -> Any:
         """A new asyncpg connection with the candidate's rights, past every proxy."""
@@ -130,6 +146,7 @@ class Cluster:
         """Make a database the candidate owns, empty or a copy of one nobody is connected to."""
         source = _identifier(template or "template0")
         new = _identifier(name)
+        await self._restore_roles()
         await self._execute(f"CREATE DATABASE {new} OWNER {CANDIDATE} TEMPLATE {source}")
         await self._execute(f"REVOKE ALL ON DATABASE {new} FROM PUBLIC")
 
@@ -211,6 +228,12 @@ class Cluster:
         """End the server; its files stay in the run's folder."""
         await self._drop_own()
         await self._server.stop()
+
+    async def _restore_roles(self) -> None:
+        """Undo what a candidate may do to its own role: another password, no judge as a member."""
+        await self._execute(f"ALTER ROLE {CANDIDATE} PASSWORD '{self.candidate.password}'")
+        if self._judge_is_limited:
+            await self._execute(f"GRANT {CANDIDATE} TO {JUDGE}")
 
     async def _execute(self, sql: str) -> None:
         async with self._own_lock:

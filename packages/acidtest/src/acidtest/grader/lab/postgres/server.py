@@ -76,7 +76,14 @@ class PostgresServer:
             await self._process.kill()
         raise InfrastructureError(f"PostgreSQL did not come up: {self._process_log()}")
 
-    async def connect(self, user: str, database: str, *, password: str | None = None) -> Any:
+    async def connect(
+        self,
+        user: str,
+        database: str,
+        *,
+        password: str | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> Any:
         """A new connection, past every proxy; the caller closes it."""
         return await asyncpg.connect(
             host=str(self.socket_dir),
@@ -85,7 +92,7 @@ class PostgresServer:
             password=password,
             database=database,
             timeout=10.0,
-            server_settings={"application_name": "acidtest"},
+            server_settings={"application_name": "acidtest", **(settings or {})},
         )
 
     async def stop(self) -> None:

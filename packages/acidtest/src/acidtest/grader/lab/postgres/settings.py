@@ -5,6 +5,13 @@ from typing import Final
 
 SUPERUSER: Final = "postgres"
 CANDIDATE: Final = "candidate"
+JUDGE: Final = "judge"
+"""As whom the judge works in a candidate's database. No superuser: what the candidate left there
+(functions in casts, triggers, defaults) runs with the rights of whoever touches it."""
+JUDGE_SINCE: Final = 15
+"""The release from which a role that is no superuser can do all the judge needs."""
+MOST_SESSIONS: Final = 100
+"""Sessions of a candidate; the rest of `max_connections` is the judge's."""
 OWN_DATABASE: Final = "acidtest"
 """The judge's own database; holds the statistics extension, closed to the candidate."""
 DATABASE: Final = "app"
@@ -23,7 +30,7 @@ SETTINGS: Final = {
     "max_wal_senders": "0",
     "max_wal_size": "256MB",
     "min_wal_size": "8MB",
-    # The judge always gets in, however many connections the candidate hogs.
+    # The judge always gets in, however many connections the candidate hogs: see MOST_SESSIONS.
     "max_connections": "120",
     "superuser_reserved_connections": "10",
     "temp_file_limit": "1GB",
@@ -57,13 +64,16 @@ LIBRARY_SETTINGS: Final = {
 
 ACCESS: Final = f"""\
 local all {SUPERUSER} trust
+local all {JUDGE} trust
 local all {CANDIDATE} scram-sha-256
 local all all reject
 """
-"""The socket's folder lets nobody in but us, so the superuser needs no password there."""
+"""The socket's folder lets nobody in but us, and the proxy nobody but the candidate, so the judge
+needs no password there."""
 
 SCRIPT: Final = f"""\
-CREATE ROLE {CANDIDATE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+CREATE ROLE {CANDIDATE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION
+ CONNECTION LIMIT {MOST_SESSIONS};
 CREATE DATABASE {OWN_DATABASE};
 CREATE DATABASE {DATABASE} OWNER {CANDIDATE};
 REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
@@ -72,6 +82,26 @@ REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 REVOKE ALL ON DATABASE template1 FROM PUBLIC;
 """
 """Run once, statement by statement, in the template."""
+
+JUDGE_SCRIPT: Final = f"""\
+CREATE ROLE {JUDGE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS
+ IN ROLE {CANDIDATE}, pg_monitor, pg_read_all_data, pg_write_all_data;
+GRANT SET ON PARAMETER session_replication_role TO {JUDGE};
+"""
+"""The same for releases that have all of it."""
+
+JUDGE_SESSION: Final = {
+    # The owner of a database may set these for everybody who connects to it.
+    "role": "none",
+    "search_path": "pg_catalog",
+    "default_transaction_read_only": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "row_security": "on",
+}
+"""What the judge's sessions in a candidate's database are set to, whatever the candidate wished."""
 
 
 def configuration(libraries: tuple[str, ...], *, major: int) -> str:
@@ -88,5 +118,5 @@ def configuration(libraries: tuple[str, ...], *, major: int) -> str:
 
 def fingerprint(*parts: str) -> str:
     """A short name for a template made from these settings and `parts`."""
-    text = "\0".join((repr(SETTINGS), repr(LIBRARY_SETTINGS), ACCESS, SCRIPT, *parts))
+    text = "\0".join((repr(SETTINGS), repr(LIBRARY_SETTINGS), ACCESS, SCRIPT, JUDGE_SCRIPT, *parts))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

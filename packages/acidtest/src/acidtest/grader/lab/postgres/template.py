@@ -18,6 +18,8 @@ from acidtest.grader.lab.postgres.binaries import PostgresBinaries
 from acidtest.grader.lab.postgres.server import PostgresServer
 from acidtest.grader.lab.postgres.settings import (
     ACCESS,
+    JUDGE_SCRIPT,
+    JUDGE_SINCE,
     OWN_DATABASE,
     SCRIPT,
     SUPERUSER,
@@ -83,14 +85,17 @@ async def _make(binaries: PostgresBinaries, identity: Identity, template: Path) 
         identity.give(making)
         data = making / "data"
         await _init(binaries, identity, data)
-        major = int(binaries.version.split(".")[0])
         with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
-            conf.write(configuration(binaries.libraries, major=major))
+            conf.write(configuration(binaries.libraries, major=_major(binaries)))
         (data / "pg_hba.conf").write_text(ACCESS, encoding="utf-8")
         await _furnish(binaries, identity, making)
         data.rename(template)
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _major(binaries: PostgresBinaries) -> int:
+    return int(binaries.version.split(".")[0])
 
 
 async def _init(binaries: PostgresBinaries, identity: Identity, data: Path) -> None:
@@ -112,7 +117,8 @@ async def _furnish(binaries: PostgresBinaries, identity: Identity, making: Path)
     try:
         connection = await server.connect(SUPERUSER, "postgres")
         try:
-            for statement in filter(None, map(str.strip, SCRIPT.split(";"))):
+            script = SCRIPT + (JUDGE_SCRIPT if _major(binaries) >= JUDGE_SINCE else "")
+            for statement in filter(None, map(str.strip, script.split(";"))):
                 await connection.execute(statement)
         finally:
             await connection.close()

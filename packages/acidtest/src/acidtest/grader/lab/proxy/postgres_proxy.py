@@ -20,14 +20,16 @@ _ENCRYPTION_REQUESTS = frozenset({80_877_103, 80_877_104})
 _PROTOCOL_3 = 3
 _MAX_STARTUP = 10_000
 _NO = b"N"
+_NOBODY = "nobody"
+"""A role that is in no cluster; the server itself then says no."""
 
 
 class PostgresProxy(Relay):
     """Relays PostgreSQL connections; encryption is declined, authentication passed through.
 
     Attributes:
-        door: as whom clients of listeners with an open door are logged in; whatever user, password
-            and database they name is accepted.
+        door: as whom clients of listeners with an open door are logged in, whatever user, password
+            and database they name; on other listeners the only user there is.
         round_trips: how often clients waited for the server (Query, Sync, Flush) so far.
         startup_count: sessions begun; cancel requests and encryption requests are none.
         by_open_door: how many of those came through an open door.
@@ -186,7 +188,8 @@ class _PostgresConversation:
         if self._open_door:
             self._log_in(packet)
             return
-        self._link.up.push(packet)
+        door = self._proxy.door
+        self._link.up.push(packet if door is None else _as_itself(packet, door))
         self._go_on()
 
     def _log_in(self, packet: bytes) -> None:
@@ -219,10 +222,27 @@ class _PostgresConversation:
 
 def _as_visitor(packet: bytes, door: Door) -> bytes:
     """The client's own start-up packet, but for the door's user and database."""
+    pairs = {b"user": door.user.encode(), b"database": door.database.encode()}
+    return _start_up_packet(packet[4:8], {**_pairs(packet), **pairs})
+
+
+def _as_itself(packet: bytes, door: Door) -> bytes:
+    """The same, but whoever names another user than its own is nobody."""
+    # Behind the proxy the judge's own roles need no password, and a session in the database that
+    # others are copied from would hinder that. Written anew, so that server and proxy cannot read
+    # one packet in two ways.
+    if _pairs(packet).get(b"user") == door.user.encode():
+        return _as_visitor(packet, door)
+    return _as_visitor(packet, door._replace(user=_NOBODY))
+
+
+def _pairs(packet: bytes) -> dict[bytes, bytes]:
     words = packet[8:].split(b"\0")
     pairs = dict(zip(words[0::2], words[1::2], strict=False))
     pairs.pop(b"", None)
-    pairs[b"user"] = door.user.encode()
-    pairs[b"database"] = door.database.encode()
+    return pairs
+
+
+def _start_up_packet(version: bytes, pairs: dict[bytes, bytes]) -> bytes:
     body = b"".join(name + b"\0" + value + b"\0" for name, value in pairs.items()) + b"\0"
-    return struct.pack("!I", len(body) + 8) + packet[4:8] + body
+    return struct.pack("!I", len(body) + 8) + version + body
