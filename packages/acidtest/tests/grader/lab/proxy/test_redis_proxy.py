@@ -152,7 +152,7 @@ async def test_errors_are_recorded(client: Any, journal: Journal) -> None:
     assert wrong.hit is None
 
 
-async def test_subscription_passes(client: Any, proxy: RedisProxy) -> None:
+async def test_subscription_passes(client: Any, proxy: RedisProxy, journal: Journal) -> None:
     """A subscriber gets its messages; its connection is no longer read, and breaks nothing."""
     async with client.pubsub() as channel:
         await channel.subscribe("news")
@@ -160,6 +160,7 @@ async def test_subscription_passes(client: Any, proxy: RedisProxy) -> None:
         await client.publish("news", "hello")
         message = await channel.get_message(timeout=5) or {}
         assert (message["type"], message["data"]) == ("message", b"hello")
+        assert ("SUBSCRIBE", "news") in seen(journal)
     assert proxy.failures == []
 
 

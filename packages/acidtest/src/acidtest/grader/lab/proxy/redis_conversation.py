@@ -223,7 +223,8 @@ class RedisConversation:
 
     def _answered(self, reply: Reply) -> bytes | None:
         """Close the exchange a reply answers; bytes to send instead of it, if any."""
-        if reply.is_push or not self._awaited:
+        # In the third version of the protocol a subscription is confirmed by a push.
+        if not self._awaited or (reply.is_push and not self._awaited[0].ends_reading):
             return None
         exchange = self._awaited.popleft()
         self._server_unread = exchange.ends_reading

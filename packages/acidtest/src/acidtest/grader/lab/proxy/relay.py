@@ -177,9 +177,11 @@ class Relay(FaultSwitchboard):
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: link.client, sock)
-        except OSError:
+        except (OSError, asyncio.CancelledError) as error:
             sock.close()
             self._links.discard(link)
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return
         try:
             await self._dial(link)
