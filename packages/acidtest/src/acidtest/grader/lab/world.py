@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.sandbox import Limits, OnLine, Sandbox
-from acidtest.grader.lab.service import Replica, Service
+from acidtest.grader.lab.service import Prepare, Replica, Service
 from acidtest.grader.lab.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -67,15 +67,22 @@ class World:
                 Wiring.opened(lab, database=database, journal=journal, directory=directory)
             )
 
-            async def prepare(name: str, on_line: OnLine) -> tuple[Sandbox, int]:
-                return await wiring.prepare(
-                    name, lab.recipe.start, on_line, limits=Limits(), env=plan.env
-                )
+            def running(command: str) -> Prepare:
+                async def prepare(name: str, on_line: OnLine) -> tuple[Sandbox, int]:
+                    return await wiring.prepare(
+                        name, command, on_line, limits=Limits(), env=plan.env
+                    )
+
+                return prepare
 
             replicas = [
-                Replica(f"replica-{number}", prepare, journal)
+                Replica(f"replica-{number}", running(lab.recipe.start), journal)
                 for number in range(1, plan.replicas + 1)
             ]
+            if lab.recipe.worker is not None:
+                worker = Replica("worker", running(lab.recipe.worker), journal)
+                stack.push_async_callback(worker.close)
+                await worker.start()
             health = [lab.recipe.health or "/health", "/books"]
             service = Service(
                 replicas,
