@@ -43,7 +43,7 @@ verify: setup ## the whole kill matrix of every problem
 bench: bench-lab ## every benchmark
 
 bench-lab: setup ## speed and memory of the lab beside their targets
-	@python benchmarks/lab.py
+	@python -m benchmarks.lab
 
 lock: setup ## resolve the dependencies anew
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
