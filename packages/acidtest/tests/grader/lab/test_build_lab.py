@@ -241,6 +241,26 @@ async def test_every_way_of_naming_versions_is_honoured(
     assert "idna==3.6" in built.log_tail
 
 
+async def test_a_folder_called_like_a_dependency_does_not_hide_it(
+    make: Builder, driver: Driver, run_dir: Path
+) -> None:
+    """A console script finds its own package although the submission has one of that name."""
+    files = {
+        "requirements.txt": "mako==1.3.10\n",
+        "mako/__init__.py": "",
+        "inner/own.py": "print('own folder found')\n",
+    }
+    recipe = _plain(
+        dependencies=PythonBuild(
+            kind="requirements", files=["requirements.txt"], import_paths=[".", "inner"]
+        )
+    )
+    built = await make(files, recipe)
+    said = await _outcome(built, "mako-render --help && cd / && python -m own", driver, run_dir)
+    assert any("usage" in line for line in said), said
+    assert "own folder found" in said
+
+
 async def test_its_own_commands_run_last_and_their_results_stay(
     make: Builder, driver: Driver, run_dir: Path
 ) -> None:

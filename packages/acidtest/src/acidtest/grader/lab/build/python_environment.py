@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from acidtest.grader.lab.build.failure import looks_like_the_network, of_installing
 from acidtest.grader.lab.build.local_packages import fingerprint_of_folders
+from acidtest.grader.lab.build.own_imports import append_command, hidden_by
 from acidtest.grader.lab.build.requirements import (
     mended,
     of_pipfile,
@@ -65,6 +66,11 @@ class _Plan(NamedTuple):
     """The service's folder in `tree`."""
     before: datetime | None
 
+    @property
+    def imports(self) -> list[str]:
+        """The folders that must be importable, as the service sees them."""
+        return [f"{self.cwd}/{path}".removesuffix("/.") for path in self.build.import_paths]
+
 
 async def python_environment(
     submission: Submission,
@@ -97,14 +103,19 @@ async def python_environment(
         deadline=workshop.seconds_left,
     )
     notes += _notes_of(kept.path)
-    imports = [f"{cwd}/{path}".removesuffix("/.") for path in plan.import_paths]
+    installed = kept.path / _INSIDE / "python"
+    hidden = {
+        name for path in plan.import_paths for name in hidden_by(here.folder / path, installed)
+    }
+    # Where a folder would hide a dependency it stays at the end of the path, as for everybody.
+    first = {} if hidden else {"PYTHONPATH": ":".join(here.imports)}
     return Environment(
         mounts=(Mount(source=kept.path / _INSIDE, target=ENV), *interpreter.tool.mounts),
         path=(f"{_VENV}/bin",),
         env={
             "VIRTUAL_ENV": _VENV,
-            "PYTHONPATH": ":".join(imports),
             "PYTHONUNBUFFERED": "1",
+            **first,
         },
         notes=tuple(notes),
         cached=kept.cached,
@@ -204,6 +215,8 @@ class _Maker:
         await self._install(content)
         if self._here.build.install_project:
             await self._install_project(content)
+        if self._here.imports:
+            await self._run(content, "folders", append_command(_VENV, self._here.imports))
         (content / "notes").write_text("\n".join(self._notes), "utf-8")
         for left in (".work", ".cache"):
             shutil.rmtree(content / _INSIDE / left, ignore_errors=True)
