@@ -17,7 +17,7 @@ from acidtest.core.clock import RunClock
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.leftovers import record_pid
 from acidtest.grader.lab.postgres import Cluster
-from acidtest.grader.lab.proxy import PostgresProxy, RedisProxy
+from acidtest.grader.lab.proxy import Door, PostgresProxy, RedisProxy
 from acidtest.grader.lab.redis_server import RedisServer
 
 _CLIENTS = (1, 8)
@@ -55,10 +55,11 @@ async def _postgres(
     program: str, cluster: Cluster, clock: RunClock, stack: AsyncExitStack
 ) -> tuple[Rate, Rate]:
     await cluster.create_database(_DATABASE)
-    proxy = PostgresProxy(cluster.socket_path, journal=Journal(clock), clock=clock)
+    login = cluster.candidate
+    door = Door(*login, _DATABASE)
+    proxy = PostgresProxy(cluster.socket_path, journal=Journal(clock), clock=clock, door=door)
     stack.push_async_callback(proxy.close)
     port = await _served(proxy)
-    login = cluster.candidate
 
     async def run(clients: int, *where: str) -> float:
         words = [program, "-n", "-S", "-M", "prepared", "-c", str(clients), "-j", "1"]

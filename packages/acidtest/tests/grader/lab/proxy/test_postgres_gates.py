@@ -11,7 +11,7 @@ import pytest_asyncio
 from acidtest.core.clock import RunClock
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.postgres import Cluster
-from acidtest.grader.lab.proxy import GatePredicateError, PostgresProxy, Statement
+from acidtest.grader.lab.proxy import Door, GatePredicateError, PostgresProxy, Statement
 
 LOST = (ConnectionError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
@@ -35,7 +35,8 @@ async def proxy(
 ) -> AsyncIterator[PostgresProxy]:
     """A proxy before the cluster."""
     del direct
-    relay = PostgresProxy(cluster.socket_path, journal=journal, clock=clock)
+    door = Door(*cluster.candidate, cluster.database)
+    relay = PostgresProxy(cluster.socket_path, journal=journal, clock=clock, door=door)
     await relay.serve(listening, replica="replica-1")
     yield relay
     await relay.close()

@@ -26,7 +26,8 @@ async def proxy(
     direct = await cluster.connect()
     await direct.execute("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v text)")
     await direct.close()
-    relay = PostgresProxy(cluster.socket_path, journal=journal, clock=clock)
+    door = Door(*cluster.candidate, cluster.database)
+    relay = PostgresProxy(cluster.socket_path, journal=journal, clock=clock, door=door)
     await relay.serve(listening, replica="replica-1")
     yield relay
     await relay.close()
@@ -73,6 +74,14 @@ async def test_password_login_passes_through(
     assert await connection.fetchval("SELECT current_user") == "candidate"
     await connection.close()
     assert proxy.startup_count == 2
+
+
+@pytest.mark.usefixtures("proxy")
+@pytest.mark.parametrize("user", ["postgres", "judge", "Candidate", "candidate "])
+async def test_nobody_else_comes_in_by_the_wire(user: str, dsn: str) -> None:
+    """The roles the judge uses without a password are out of a service's reach."""
+    with pytest.raises((asyncpg.PostgresError, *LOST)):
+        await asyncpg.connect(dsn, user=user, timeout=5)
 
 
 async def test_statement_with_parameters_rows_and_time(client: Any, journal: Journal) -> None:
@@ -183,7 +192,6 @@ async def test_open_door_takes_any_login(
     proxy: PostgresProxy, cluster: Cluster, journal: Journal
 ) -> None:
     """At an open door any user, password and database lead to the candidate's database."""
-    proxy.door = Door(*cluster.candidate, cluster.database)
     with socket.create_server(("127.0.0.1", 0)) as door:
         await proxy.serve(door, replica="replica-2", open_door=True)
         for login in ("postgres:postgres", "admin:", "app:s3cret"):

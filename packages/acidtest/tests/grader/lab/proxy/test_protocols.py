@@ -17,6 +17,7 @@ from acidtest.grader.lab.proxy.gate import Gatehouse
 from acidtest.grader.lab.proxy.pg_backend import Backend
 from acidtest.grader.lab.proxy.pg_frontend import Frontend, ProtocolError
 from acidtest.grader.lab.proxy.pg_ledger import Awaited, Kind, Ledger
+from acidtest.grader.lab.proxy.pg_login import Door
 from acidtest.grader.lab.proxy.pg_statement import Execution, Statement
 from acidtest.grader.lab.proxy.postgres_proxy import PostgresProxy
 from acidtest.grader.lab.proxy.redis_conversation import RedisConversation
@@ -82,6 +83,7 @@ def extended(text: str, *values: str) -> bytes:
 
 
 SYNC = message("S", b"")
+NOWHERE = Door("nobody", "", "nothing")
 READY = message("Z", b"I")
 BOUND = message("1", b"") + message("2", b"") + message("T", b"\0\0")
 
@@ -124,7 +126,7 @@ def test_postgres_is_read_alike_however_it_comes(asking: list[int], answering: l
     """Statements, values, rows and errors do not depend on how the streams were cut."""
     clock = RunClock()
     journal = Journal(clock)
-    proxy = PostgresProxy("/nowhere", journal=journal, clock=clock)
+    proxy = PostgresProxy("/nowhere", journal=journal, clock=clock, door=NOWHERE)
     link: Any = RecordingLink()
     ledger = Ledger(proxy, clock.now)
     frontend = Frontend(link, ledger, proxy.gates, counts=proxy, now=clock.now)
@@ -217,7 +219,7 @@ def test_nonsense_ends_in_one_kind_of_error(data: bytes, places: list[int]) -> N
     journal = Journal(RunClock())
     link: Any = RecordingLink()
     counts = SimpleNamespace(round_trips=0)
-    book = PostgresProxy("/nowhere", journal=journal, clock=RunClock())
+    book = PostgresProxy("/nowhere", journal=journal, clock=RunClock(), door=NOWHERE)
     ledger = Ledger(book, float)
     for kind in (Kind.QUERY, Kind.PARSE, Kind.SYNC):
         ledger.expect(Awaited(kind))
@@ -277,7 +279,7 @@ def test_copy_swallows_the_sync_that_came_with_it() -> None:
     """After COPY FROM STDIN by the extended protocol answers still belong to their questions."""
     clock = RunClock()
     journal = Journal(clock)
-    proxy = PostgresProxy("/nowhere", journal=journal, clock=clock)
+    proxy = PostgresProxy("/nowhere", journal=journal, clock=clock, door=NOWHERE)
     link: Any = RecordingLink()
     ledger = Ledger(proxy, clock.now)
     frontend = Frontend(link, ledger, proxy.gates, counts=proxy, now=clock.now)
@@ -308,7 +310,7 @@ def ledger_of(proxy: PostgresProxy, text: str, *kinds: Kind) -> tuple[Ledger, Ex
 async def test_a_write_is_settled_only_when_its_commit_is(text: str) -> None:
     """Outside a block CommandComplete comes before the commit; only ReadyForQuery proves it."""
     journal = Journal(RunClock())
-    proxy = PostgresProxy("/nowhere", journal=journal, clock=RunClock())
+    proxy = PostgresProxy("/nowhere", journal=journal, clock=RunClock(), door=NOWHERE)
     link: Any = RecordingLink()
     ledger, execution = ledger_of(proxy, text, Kind.SYNC)
     gate = proxy.gate(lambda _: True)
@@ -323,7 +325,7 @@ async def test_a_write_is_settled_only_when_its_commit_is(text: str) -> None:
 def test_after_an_error_the_server_ignores_all_until_sync() -> None:
     """Messages that come after an error and before the Sync are answered by nobody."""
     journal = Journal(RunClock())
-    proxy = PostgresProxy("/nowhere", journal=journal, clock=RunClock())
+    proxy = PostgresProxy("/nowhere", journal=journal, clock=RunClock(), door=NOWHERE)
     ledger, _ = ledger_of(proxy, "SELECT 1/0")
     ledger.answer(ord("E"), b"SERROR\0C22012\0Mdivision by zero\0\0")
     late = Execution(Statement(1, "r", "SELECT 2", 0.0, in_transaction=False, simple=False))

@@ -46,7 +46,7 @@ class PostgresProxy(Relay):
         *,
         journal: Journal,
         clock: RunClock,
-        door: Door | None = None,
+        door: Door,
     ) -> None:
         super().__init__(upstream, journal=journal, clock=clock)
         self.door = door
@@ -188,15 +188,11 @@ class _PostgresConversation:
         if self._open_door:
             self._log_in(packet)
             return
-        door = self._proxy.door
-        self._link.up.push(packet if door is None else _as_itself(packet, door))
+        self._link.up.push(_as_itself(packet, self._proxy.door))
         self._go_on()
 
     def _log_in(self, packet: bytes) -> None:
         door = self._proxy.door
-        if door is None:
-            self._link.cut("the open door leads nowhere yet")
-            return
         self._proxy.by_open_door += 1
         login = ScramLogin(door.password)
 
