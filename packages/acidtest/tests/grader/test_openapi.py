@@ -291,6 +291,13 @@ TEXT = json.dumps(SMALL).encode()
 HTML = (
     b"<html><script>window.ui = SwaggerUIBundle({ url: '/deep/spec.json', dom_id: 'x' })</script>"
 )
+STARTED = (
+    b"<script src='./swagger-ui-bundle.js'></script><script src='./swagger-ui-init.js'></script>"
+)
+HOLDING = b"""window.onload = function() { var options = {
+  "swaggerDoc": %s, "customOptions": {} }; var spec1 = options.swaggerDoc }""" % json.dumps(
+    {**SMALL, "info": {"title": 'a "} brace', "version": "1"}}, indent=2
+).encode()
 FOUND: dict[str, tuple[dict[str, tuple[str, bytes]], str]] = {
     "fastapi": ({"/openapi.json": ("application/json", TEXT)}, "/openapi.json"),
     "nest": ({"/api/docs-json": ("application/json", TEXT)}, "/api/docs-json"),
@@ -303,6 +310,14 @@ FOUND: dict[str, tuple[dict[str, tuple[str, bytes]], str]] = {
                "/deep/spec.json": ("application/json", TEXT)}, "/deep/spec.json"),
     "redirected": ({"/api-docs": ("redirect", b"http://elsewhere/api-docs/"),
                     "/api-docs/": ("application/json", TEXT)}, "/api-docs"),
+    "inside a script": ({"/api-docs": ("redirect", b"/api-docs/"),
+                         "/api-docs/": ("text/html", STARTED),
+                         "/api-docs/swagger-ui-init.js": ("text/javascript", HOLDING)},
+                        "/api-docs/swagger-ui-init.js"),
+    "inside a script further on": (
+        {"/docs": ("redirect", b"/docs/"), "/docs/": ("text/html", STARTED),
+         "/docs/swagger-ui-init.js": ("text/javascript", HOLDING)}, "/docs/swagger-ui-init.js"),
+    "inside a page": ({"/docs": ("text/html", b"<script>" + HOLDING)}, "/docs"),
     "a page in its place": ({"/openapi.json": ("text/html", b"<html>openapi</html>"),
                              "/swagger.json": ("application/json", TEXT)}, "/swagger.json"),
 }  # fmt: skip

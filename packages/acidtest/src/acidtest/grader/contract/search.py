@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from acidtest.grader.client.message import Reply, Request
@@ -24,6 +25,9 @@ _NAMED = re.compile(
     r"""(?:\burl|spec-?url|spec_url|data-url|href)["']?\s*[:=]\s*["']([^"'\s<>]{1,300})["']""",
     re.IGNORECASE,
 )
+_STARTS = re.compile(r"""\bsrc=["']([^"'\s<>]{0,200}init[^"'\s<>]{0,40}\.js)["']""", re.IGNORECASE)
+_HELD = re.compile(r"""\b["']?(?:swaggerDoc|spec)["']?\s*:\s*\{""")
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}]')
 _FILES = ("openapi", "swagger", "api", "api-spec", "openapi-spec", "spec", "contract")
 _FOLDERS = ("", "docs", "doc", "api", "spec", "openapi", "swagger", "public", "static", "src",
             "src/docs", "docs/api", "app", "resources")  # fmt: skip
@@ -50,45 +54,72 @@ async def find_document(
     return document
 
 
+class _Page(NamedTuple):
+    """A page that was answered with 2xx, and where it really lies."""
+
+    path: str
+    reply: Reply
+
+
 class _Search:
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
         self._silence = 0
-        self._asked: set[str] = set()
+        self._asked: dict[str, _Page | None] = {}
 
     @property
     def silent(self) -> bool:
         return self._silence >= _MAX_SILENCE
 
-    async def _get(self, path: str) -> Reply | None:
+    async def _get(self, path: str) -> _Page | None:
         """The page at `path`, one redirect inside the service followed; None if there is none."""
-        for _ in range(2):
-            if path in self._asked or self.silent:
-                return None
-            self._asked.add(path)
-            reply = await self._probe(Request("GET", path, headers=_JSON_AND_REST))
-            self._silence = 0 if reply.status is not None else self._silence + 1
-            if reply.ok:
-                return reply
+        if path in self._asked or self.silent:
+            return self._asked.get(path)
+        self._asked[path] = None
+        reply = await self._probe(Request("GET", path, headers=_JSON_AND_REST))
+        self._silence = 0 if reply.status is not None else self._silence + 1
+        if reply.ok:
+            self._asked[path] = _Page(path, reply)
+        elif reply.status is not None and reply.status // 100 == 3:  # noqa: PLR2004 - 3xx
             there = _local(path, reply.headers.get("Location", ""))
-            if reply.status is None or reply.status // 100 != 3 or there is None:  # noqa: PLR2004 - 3xx
-                return None
-            path = there
-        return None
+            if there is not None and there not in self._asked:
+                self._asked[path] = await self._once(there)
+            elif there is not None:
+                self._asked[path] = self._asked[there]
+        return self._asked[path]
+
+    async def _once(self, path: str) -> _Page | None:
+        """The page at `path` without following it further."""
+        reply = await self._probe(Request("GET", path, headers=_JSON_AND_REST))
+        self._asked[path] = _Page(path, reply) if reply.ok else None
+        return self._asked[path]
 
     async def at(self, path: str) -> OpenApiDocument | None:
-        reply = await self._get(path)
-        return _parsed(reply.body, path) if reply is not None else None
+        page = await self._get(path)
+        return _parsed(page.reply.body, path) if page is not None else None
 
     async def in_pages(self, pages: list[str]) -> OpenApiDocument | None:
-        for page in pages:
-            reply = await self._get(page)
-            if reply is None or "html" not in reply.media_type:
+        for address in pages:
+            page = await self._get(address)
+            if page is None or "html" not in page.reply.media_type:
                 continue
-            for named in self._named_in(page, reply.text):
+            for named in self._named_in(page.path, page.reply.text):
                 document = await self.at(named)
                 if document is not None:
                     return document
+            document = await self._written_into(page)
+            if document is not None:
+                return document
+        return None
+
+    async def _written_into(self, page: _Page) -> OpenApiDocument | None:
+        """The document that a page, or a script that starts it, carries inside."""
+        scripts = [_local(page.path, name) for name in _STARTS.findall(page.reply.text[:400_000])]
+        for source in [page, *[await self._get(name) for name in scripts[:3] if name]]:
+            inside = embedded(source.reply.text) if source is not None else None
+            document = _parsed(inside.encode(), source.path) if source and inside else None
+            if document is not None:
+                return document
         return None
 
     @staticmethod
@@ -96,6 +127,19 @@ class _Search:
         found = [_local(page, name) for name in _NAMED.findall(text[:400_000])[:40]]
         likely = [f for f in found if f and re.search(r"json|ya?ml|docs|spec|schema|openapi", f)]
         return list(dict.fromkeys(likely))[:10]
+
+
+def embedded(text: str) -> str | None:
+    """Return the JSON object that a script of Swagger UI holds as its document, if any."""
+    found = _HELD.search(text[:MAX_BYTES])
+    if found is None:
+        return None
+    depth, start = 0, found.end() - 1
+    for token in _TOKENS.finditer(text, start, start + MAX_BYTES):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return text[start : token.end()]
+    return None
 
 
 def _local(page: str, address: str) -> str | None:
