@@ -37,6 +37,7 @@ class StillWorld:
         self.service = StillService()
         self.cluster = None
         self.database = ""
+        self.troubles: tuple[BaseException, ...] = ()
 
     def heal(self) -> None:
         """Nothing to heal."""
@@ -194,3 +195,18 @@ async def test_a_service_that_does_not_start_earns_nothing() -> None:
     assert {result.status for result in results.values()} == {Status.SKIPPED}
     assert results["a"].evidence is not None
     assert results["a"].evidence.observed == "boom"
+
+
+async def test_a_verdict_beside_trouble_of_ours_is_void() -> None:
+    """When a proxy of ours failed, neither a pass nor a failure is believed."""
+
+    class TroubledLab(StillLab):
+        @asynccontextmanager
+        async def world(self, plan: object) -> AsyncIterator[StillWorld]:
+            async with super().world(plan) as world:
+                world.troubles = (ValueError("a proxy broke"),)
+                yield world
+
+    results = await judged(TroubledLab(), check("a", fails), check("b", passes))
+
+    assert {result.status for result in results.values()} == {Status.VOID}

@@ -47,6 +47,9 @@ async def judge(check: Check, world: World, knowledge: Knowledge, *, seed: int) 
     else:
         result = CheckResult(check=check.info.id, status=Status.PASS)
     world.heal()
+    if world.troubles:
+        # What a proxy of ours did wrong, the service may have been blamed or praised for.
+        result = _broken(check, world.troubles[0], env)
     result = await _survivors(result, check, env, world)
     return result.model_copy(update={"seconds": round(env.now() - env.began, 3)})
 
@@ -110,7 +113,7 @@ def _overdue(check: Check, env: Env) -> CheckResult:
     return _broken(check, TimeoutError(f"not finished after {check.deadline:.0f} s"), env)
 
 
-def _broken(check: Check, error: Exception, env: Env) -> CheckResult:
+def _broken(check: Check, error: BaseException, env: Env) -> CheckResult:
     frames = traceback.format_exception(error)[-6:]
     return CheckResult(
         check=check.info.id,

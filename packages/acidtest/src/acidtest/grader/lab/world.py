@@ -103,3 +103,8 @@ class World:
         """End every fault and open every gate that a check left behind."""
         self.postgres.heal()
         self.redis.heal()
+
+    @property
+    def troubles(self) -> tuple[BaseException, ...]:
+        """What went wrong in our own proxies; a verdict beside any of these means nothing."""
+        return (*self.postgres.failures, *self.redis.failures)
