@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, ExceptionContext, event, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -64,6 +64,7 @@ def make_engine(settings: DatabaseSettings) -> AsyncEngine:
         connect_args=_connect_arguments(settings),
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _abandon_silent)
     return engine
 
 
@@ -97,3 +98,20 @@ def _refuse_closed(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
         await_only(asyncio.sleep(0))
     if dbapi_connection.driver_connection.is_closed():
         raise DisconnectionError("the server closed this connection")
+
+
+def _abandon_silent(context: ExceptionContext) -> None:
+    # The server ends slow statements before we lose patience, so this one is silent: it will not
+    # answer a polite good-bye either, for which the pool would wait two seconds more.
+    if is_silence(context.original_exception) and context.connection:
+        driver = context.connection.connection.driver_connection
+        if driver:
+            driver.terminate()
+        context.is_disconnect = True
+
+
+def is_silence(error: BaseException | None) -> bool:
+    """Return whether a driver's error means that no answer came in time."""
+    return isinstance(error, TimeoutError) or isinstance(
+        error.__cause__ if error else None, TimeoutError
+    )

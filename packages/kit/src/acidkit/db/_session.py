@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from acidkit.db._engine import is_silence
 from acidkit.db._outage import told_apart
 
 T = TypeVar("T")
@@ -75,13 +76,14 @@ class Database:
     async def read(self, question: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Return the answer of a read that changes nothing.
 
-        A connection that breaks under it is replaced once: a restart of PostgreSQL is not seen.
+        A connection that breaks under it is replaced once: a restart of PostgreSQL is not seen. One
+        that is silent is not: asking again would double the wait.
         """
         with told_apart():
             try:
                 return await self._ask(question)
             except DBAPIError as error:
-                if not error.connection_invalidated:
+                if not error.connection_invalidated or is_silence(error.orig):
                     raise
             except (ConnectionResetError, asyncpg.ConnectionDoesNotExistError):
                 pass
