@@ -21,6 +21,7 @@ from acidtest.core.errors import (
     UsageError,
 )
 from acidtest.core.events import Event, Listener, Progress, RunFinished, RunStarted, StageFinished
+from acidtest.core.evidence import clip
 from acidtest.core.judgement import Judgement, Outcome, ProblemRef, RunOptions, SubmissionRef
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.score import GroupWeight, score
@@ -29,6 +30,7 @@ from acidtest.grader.client import Reply, Request
 from acidtest.grader.contract import Examiner, find_document
 from acidtest.grader.dialect import discover
 from acidtest.grader.lab.build import Built, build
+from acidtest.grader.lab.disk_bound import bounded_disk
 from acidtest.grader.lab.intake import Submission, take_in
 from acidtest.grader.lab.lab import Lab
 from acidtest.grader.lab.leftovers import RunDirectory, sweep
@@ -47,6 +49,11 @@ UNSAFE_NOTICE = (
     "Nothing isolates this submission: it runs as you, on your files and your network."
     " Judge only code you trust."
 )
+
+_DOORS = {
+    "postgres": "It ignores DATABASE_URL: it came to the database through the default port.",
+    "redis": "It ignores REDIS_URL: it came to the cache through the default port.",
+}
 
 
 class Grading:
@@ -67,10 +74,16 @@ class Grading:
         self.isolated = True
         self.driver = request.driver or ""
         self._listen = listen
+        self._deaf = False
+        self._lab_made: Lab | None = None
 
     def emit(self, event: Event) -> None:
         """Tell the listeners."""
-        self._listen(event)
+        try:
+            self._listen(event)
+        except Exception:
+            self._deaf = True
+            raise
 
     def progress(self, stage: str, text: str) -> None:
         """Tell what is going on."""
@@ -98,13 +111,17 @@ class Grading:
                 await self._check(lab, stack)
             outcome = Outcome.JUDGED
         except SubmissionError as error:
+            outcome = Outcome.JUDGED if self.results else outcome
             message, log = str(error), error.log
-            self._skip_rest(message)
+            self._settle_rest(Status.SKIPPED, Owner.CANDIDATE, message)
         except UsageError:
             raise
-        except AcidTestError as error:
-            outcome, message = Outcome.VOID, str(error)
-            self._void_rest(message)
+        except Exception as error:
+            # A listener's failure is no verdict: whoever listens must hear of it.
+            if self._deaf:
+                raise
+            outcome, message = Outcome.VOID, _in_words(error)
+            self._settle_rest(Status.VOID, Owner.INFRASTRUCTURE, message)
         judgement = self._judgement(outcome, message, log)
         self.emit(RunFinished(at=self.clock.now(), judgement=judgement))
         return judgement
@@ -162,6 +179,8 @@ class Grading:
             run_dir=directory.path,
             clock=self.clock,
         )
+        self._lab_made = lab
+        await stack.enter_async_context(bounded_disk(cluster))
         async with self.stage("migrate") as tell:
             await lab.migrate(tell)
         return lab
@@ -241,29 +260,16 @@ class Grading:
         self.dialect = {**dialect.mapping(), **missing}
         return Knowledge(dialect, document, examiner)
 
-    def _skip_rest(self, reason: str) -> None:
+    def _settle_rest(self, status: Status, owner: Owner, reason: str) -> None:
         for check in self.checks:
-            self.results.setdefault(
-                check.info.id,
-                CheckResult(
-                    check=check.info.id,
-                    status=Status.SKIPPED,
-                    owner=Owner.CANDIDATE,
-                    message=reason,
-                ),
-            )
+            verdict = CheckResult(check=check.info.id, status=status, owner=owner, message=reason)
+            self.results.setdefault(check.info.id, verdict)
 
-    def _void_rest(self, reason: str) -> None:
-        for check in self.checks:
-            self.results.setdefault(
-                check.info.id,
-                CheckResult(
-                    check=check.info.id,
-                    status=Status.VOID,
-                    owner=Owner.INFRASTRUCTURE,
-                    message=reason,
-                ),
-            )
+    def _submission_as_seen(self) -> SubmissionRef:
+        """The submission with what only its running could show."""
+        doors = self._lab_made.open_doors if self._lab_made else set()
+        seen = [note for door, note in _DOORS.items() if door in doors]
+        return self.submission.model_copy(update={"notes": (*self.submission.notes, *seen)})
 
     def _judgement(self, outcome: Outcome, message: str, log: str) -> Judgement:
         groups = tuple(
@@ -280,7 +286,7 @@ class Grading:
                 title=self.problem.title,
                 requirements=self.problem.requirements,
             ),
-            submission=self.submission,
+            submission=self._submission_as_seen(),
             options=RunOptions(
                 seed=self.seed,
                 quick=self.request.quick,
@@ -301,6 +307,12 @@ class Grading:
             timings=self.timings,
             dialect=self.dialect,
         )
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, AcidTestError):
+        return str(error)
+    return f"AcidTest itself broke: {clip(repr(error), 600)}"
 
 
 async def grade(request: GradeRequest, listen: Listener) -> Judgement:

@@ -72,6 +72,8 @@ class Lab:
         self.clock = clock
         self.answers_in_error = False
         """Its readiness is known to be a 5xx, so no world need wait for better."""
+        self.open_doors: set[str] = set()
+        """What was reached through its default port, past the address it was given."""
         self.secret = secrets.token_urlsafe(24)
         self.migration = MigrationReport(command=recipe.migrate)
         self._numbers = iter(range(1, 10_000))

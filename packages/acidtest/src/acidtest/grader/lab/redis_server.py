@@ -38,6 +38,9 @@ _DENIED = (
     " -replconf -migrate -cluster -failover -config +config|get"
 )
 """What would write files, load code, dial out or lock the judge out."""
+_DENIED_TO_CLIENTS = "-client|kill -client|pause"
+"""The same among the words of CLIENT; a name per subcommand exists since version 7."""
+_SUBCOMMANDS_SINCE = 7
 
 
 class RedisBinary(NamedTuple):
@@ -207,10 +210,15 @@ class RedisServer:
             "maxclients 4000",
             "daemonize no",
             "loglevel warning",
-            f"user default on nopass ~* &* +@all {_DENIED}",
+            f"user default on nopass ~* &* +@all {self._denied()}",
             f"user {_GRADER} on >{self._password} ~* &* +@all",
         )
         return "\n".join(lines) + "\n"
+
+    def _denied(self) -> str:
+        if int(self.version.split(".")[0]) >= _SUBCOMMANDS_SINCE:
+            return f"{_DENIED} {_DENIED_TO_CLIENTS}"
+        return _DENIED
 
     async def _answers(self) -> None:
         loop = asyncio.get_running_loop()

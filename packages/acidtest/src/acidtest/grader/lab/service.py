@@ -10,7 +10,7 @@ from acidtest.core.errors import HarnessError, SubmissionError
 from acidtest.core.evidence import HttpExchange, LogLine, clip
 from acidtest.grader.client import Endpoint, HttpClient, Reply, Request, Trouble
 from acidtest.grader.lab.journal import Journal
-from acidtest.grader.lab.sandbox import OnLine, Sandbox, Usage
+from acidtest.grader.lab.sandbox import MIB, Limits, OnLine, Sandbox, Usage
 
 READY_SECONDS = 60.0
 """A service has this long to answer its first request; building does not count."""
@@ -81,6 +81,12 @@ class Replica:
     def fallen(self) -> bool:
         """Whether its program ended although nobody ended it."""
         return self.sandbox is not None and not self.sandbox.running and not self.expected_down
+
+    async def excess(self) -> str:
+        """A clause that says so, where something of it was ended for taking too much memory."""
+        usage = await self.sandbox.usage() if self.sandbox is not None else Usage()
+        most = Limits().memory_bytes // MIB
+        return f" (more than {most} MiB of memory were wanted)" if usage.oom_killed else ""
 
     async def close(self) -> None:
         """End it and give everything back."""
@@ -162,7 +168,7 @@ class Service:
                 if left <= 0:
                     break
                 if not replica.running:
-                    raise self._gone(replica)
+                    raise await self._gone(replica)
                 last = await client.send(Request("GET", path), deadline=max(0.1, min(5.0, left)))
                 if last.status is not None and last.status < _SERVER_ERROR:
                     return
@@ -177,10 +183,12 @@ class Service:
             log=replica.sandbox.log_tail() if replica.sandbox else "",
         )
 
-    def _gone(self, replica: Replica) -> SubmissionError:
+    async def _gone(self, replica: Replica) -> SubmissionError:
         code = replica.sandbox.exit_code if replica.sandbox else None
+        hint = " It must stay in the foreground." if code == 0 else ""
         return SubmissionError(
-            f"{replica.name} ended with exit code {code} before it answered a request.",
+            f"{replica.name} ended with exit code {code} before it answered a request"
+            f"{await replica.excess()}.{hint}",
             log=replica.sandbox.log_tail() if replica.sandbox else "",
         )
 
@@ -188,7 +196,7 @@ class Service:
         """Start again what has fallen; return the names of those that fell by themselves."""
         for replica in self.replicas:
             await self._notice_the_end(replica)
-        fallen = [replica.name for replica in self.replicas if replica.fallen]
+        fallen = [f"{r.name}{await r.excess()}" for r in self.replicas if r.fallen]
         for index, replica in enumerate(self.replicas):
             if not replica.running:
                 await self.start(index)

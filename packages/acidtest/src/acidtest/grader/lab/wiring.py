@@ -63,7 +63,7 @@ class Wiring:
             stack.push_async_callback(postgres.close)
             cache = RedisProxy(redis.socket_path, journal=journal, clock=lab.clock)
             stack.push_async_callback(cache.close)
-            yield cls(
+            wiring = cls(
                 lab,
                 database=database,
                 directory=directory,
@@ -71,6 +71,11 @@ class Wiring:
                 postgres=postgres,
                 cache=cache,
             )
+            try:
+                yield wiring
+            finally:
+                doors = (proxy.target for proxy in (postgres, cache) if proxy.by_open_door)
+                lab.open_doors.update(doors)
 
     async def prepare(
         self,
