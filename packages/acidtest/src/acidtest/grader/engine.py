@@ -217,6 +217,7 @@ class Grading:
                 deadline=request.build_seconds,
                 emit=tell,
             )
+        recipe = built.recipe or recipe
         notes = (*self.submission.notes, *built.notes)
         self.submission = self.submission.model_copy(update={"notes": notes})
         return submission, recipe, built

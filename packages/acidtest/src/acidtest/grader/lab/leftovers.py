@@ -7,12 +7,14 @@ behind itself; one that was killed is cleaned up after by the next (`sweep`).
     <state>/runs/<id>/pids       one line for each process started: pid, start time
     <state>/runs/<id>/cgroups    one line for each control group made: its path
     <state>/runs/<id>/containers one line for each container: engine, name
+    <state>/runs/<id>/images     one line for each image built: engine, name
 
 A pid alone would be a danger: it may have been given to somebody else since. With its start time
 from /proc it is unmistakable.
 """
 
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -28,6 +30,7 @@ RUN_VARIABLE = "ACIDTEST_RUN"
 _ENDING_SECONDS = 5.0
 _ABANDONED_SECONDS = 3600.0
 _ENGINE_SECONDS = 30.0
+_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class Swept(NamedTuple):
@@ -63,8 +66,13 @@ def record_cgroup(run_dir: Path, path: Path) -> None:
 
 
 def record_container(run_dir: Path, engine: str, name: str) -> None:
-    """Write down that the run owning `run_dir` is about to make container `name`."""
+    """Write down that the run owning `run_dir` is about to make, or has made, container `name`."""
     _append(run_dir / "containers", f"{engine} {name}\n")
+
+
+def record_image(run_dir: Path, engine: str, name: str) -> None:
+    """Write down that the run owning `run_dir` is about to build image `name`."""
+    _append(run_dir / "images", f"{engine} {name}\n")
 
 
 class RunDirectory:
@@ -168,7 +176,8 @@ def _end_run(run_dir: Path) -> Swept:
     if owner is None or owner[2] == _boot_id():
         processes = _end_processes(run_dir, groups)
     _remove_containers(run_dir)
-    removed = sum(_remove_group(group) for group in groups)
+    _remove_images(run_dir)
+    removed = sum(remove_group(group) for group in groups)
     _unmount_below(run_dir)
     remove_tree(run_dir)
     return Swept(1, processes, removed)
@@ -198,7 +207,9 @@ def _processes_of(run_dir: Path, groups: Iterable[Path]) -> set[int]:
                 found.add(pid)
     for group in groups:
         _thaw_group(group)
-        found |= {int(line) for line in _lines(group / "cgroup.procs") if line.isdigit()}
+        # Container engines make groups of their own below.
+        for inner in (group, *_groups_below(group)):
+            found |= {int(line) for line in _lines(inner / "cgroup.procs") if line.isdigit()}
     found |= marked_processes(run_dir.name)
     found |= descendants(found)
     return {pid for pid in found if pid != os.getpid() and start_time(pid) is not None}
@@ -258,10 +269,18 @@ def _thaw_group(group: Path) -> None:
             continue
 
 
-def _remove_group(group: Path) -> bool:
+def _groups_below(group: Path) -> list[Path]:
+    """Return the control groups inside `group`, the innermost first."""
+    return sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
+
+
+def remove_group(group: Path) -> bool:
+    """Remove a control group without processes and those inside it; say if it is gone."""
     deadline = time.monotonic() + 1.0
     while group.is_dir():
         try:
+            for inner in _groups_below(group):
+                inner.rmdir()
             group.rmdir()
         except OSError:
             # The kernel lets go of a dead process a moment after it is gone from /proc.
@@ -276,10 +295,23 @@ def _remove_group(group: Path) -> bool:
 def _remove_containers(run_dir: Path) -> None:
     for line in _lines(run_dir / "containers"):
         engine, _, name = line.partition(" ")
-        if engine in {"docker", "podman"} and name.startswith("acidtest-"):
-            command = [engine, "rm", "--force", "--", name]
-            with suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.run(command, check=False, capture_output=True, timeout=_ENGINE_SECONDS)
+        if name.startswith("acidtest-") or _CONTAINER_ID.fullmatch(name):
+            _tell_engine(engine, "rm", "--force", "--", name)
+
+
+def _remove_images(run_dir: Path) -> None:
+    for line in _lines(run_dir / "images"):
+        engine, _, name = line.partition(" ")
+        if name.startswith("localhost/acidtest-"):
+            _tell_engine(engine, "rmi", "--force", "--", name)
+
+
+def _tell_engine(engine: str, *words: str) -> None:
+    if engine in {"docker", "podman"}:
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                [engine, *words], check=False, capture_output=True, timeout=_ENGINE_SECONDS
+            )
 
 
 def _unmount_below(run_dir: Path) -> None:

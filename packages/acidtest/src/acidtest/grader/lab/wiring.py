@@ -9,7 +9,7 @@ from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.leftovers import record_pid
 from acidtest.grader.lab.proxy import Door, PostgresProxy, RedisProxy
 from acidtest.grader.lab.redis_server import RedisServer
-from acidtest.grader.lab.sandbox import Limits, OnLine, Sandbox, SandboxSpec
+from acidtest.grader.lab.sandbox import Limits, OnLine, Sandbox
 
 if TYPE_CHECKING:
     from acidtest.grader.lab.lab import Lab
@@ -92,15 +92,7 @@ class Wiring:
             The sandbox, its program running, and the port the program was told to listen on.
         """
         lab = self._lab
-        spec = SandboxSpec(
-            name=name,
-            command=command,
-            run_dir=lab.run_dir,
-            cwd=lab.built.cwd,
-            mounts=lab.built.mounts,
-            layered=lab.built.app_tree,
-            limits=limits,
-        )
+        spec = lab.built.spec(name, command, run_dir=lab.run_dir, limits=limits)
         sandbox = await lab.driver.prepare(spec, on_line=on_line)
         try:
             database_port = await self._plug(sandbox, self.postgres, DATABASE_PORT)

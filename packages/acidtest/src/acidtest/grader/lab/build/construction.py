@@ -10,6 +10,7 @@ from pathlib import Path
 from acidtest.core.errors import AcidTestError, InfrastructureError, SubmissionError
 from acidtest.grader.lab.build.failure import of_command
 from acidtest.grader.lab.build.go_program import go_environment
+from acidtest.grader.lab.build.image import image_of
 from acidtest.grader.lab.build.node_packages import node_environment
 from acidtest.grader.lab.build.product import Built
 from acidtest.grader.lab.build.python_environment import ENV, Environment, python_environment
@@ -17,7 +18,7 @@ from acidtest.grader.lab.build.store import Store, clean_tree
 from acidtest.grader.lab.build.workshop import Step, Workshop
 from acidtest.grader.lab.intake import Submission
 from acidtest.grader.lab.recipe import GoBuild, NodeBuild, PythonBuild, Recipe
-from acidtest.grader.lab.sandbox import Driver, Mount, open_tree
+from acidtest.grader.lab.sandbox import ContainerDriver, Driver, Mount, open_tree
 
 _SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 _CALLS_PIP = re.compile(r"\bpip3?\b")
@@ -36,10 +37,16 @@ async def build(
 ) -> Built:
     """Build `submission` in a sandbox that has the host's network and nothing else of it.
 
+    A driver that runs images gets one, built from the submission's own Dockerfile.
+
     Raises:
         SubmissionError: it does not build, or not within `deadline` seconds; carries the log tail.
         InfrastructureError: the network or the registry failed; not the candidate's fault.
     """
+    if isinstance(driver, ContainerDriver):
+        return await image_of(
+            submission, recipe, driver=driver, run_dir=run_dir, deadline=deadline, emit=emit
+        )
     began = time.monotonic()
     workshop = Workshop(driver, run_dir, deadline=deadline, emit=emit)
     tree = run_dir / "app"

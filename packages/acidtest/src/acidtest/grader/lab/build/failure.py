@@ -15,7 +15,18 @@ _MACHINE_TROUBLE = re.compile(
     r"|Service Unavailable|Gateway Time-?out)|no space left on device",
     re.IGNORECASE,
 )
+_ENGINE_SAYS = re.compile(r"^(?:Error|ERROR|error): .*$", re.MULTILINE)
+_NO_BASE = re.compile(
+    r"image not known|no such image|did not resolve|short-name|initializing source docker://"
+    r"|pinging container registry|failed to resolve source metadata|pull access denied"
+    r"|manifest unknown|requested access to the resource is denied|reading manifest",
+    re.IGNORECASE,
+)
+_NO_SUCH_BASE = re.compile(
+    r"manifest unknown|pull access denied|access to the resource is denied", re.IGNORECASE
+)
 _MOST_QUOTED = 300
+_LAST_LINES = 15
 
 
 def looks_like_the_network(log: str) -> bool:
@@ -39,3 +50,19 @@ def of_command(command: str, log: str, code: int) -> AcidTestError:
     """Return the error for a build command of the submission's own that ended with `code`."""
     shown = command[:_MOST_QUOTED]
     return SubmissionError(f"its build command `{shown}` failed (exit status {code})", log=log)
+
+
+def of_image(log: str, code: int) -> AcidTestError:
+    """Return the error for an image build that ended with `code`."""
+    said = (_ENGINE_SAYS.findall(log) or [""])[-1][:_MOST_QUOTED]
+    if _NO_SUCH_BASE.search(said):
+        return SubmissionError(f"the image its Dockerfile starts from is not to be had: {said}")
+    if _NO_BASE.search(said):
+        return InfrastructureError(
+            f"the image its Dockerfile starts from could not be fetched: {said} "
+            "(put it on this machine first, or see what ACIDTEST_PULL says)"
+        )
+    # Not the whole log: a step that met and mended such trouble on the way is not why it failed.
+    if looks_like_the_network("\n".join(log.splitlines()[-_LAST_LINES:])):
+        return of_installing(log, code)
+    return SubmissionError(f"its image does not build (exit status {code})", log=log)

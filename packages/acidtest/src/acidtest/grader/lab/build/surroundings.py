@@ -7,8 +7,10 @@ that may reach the network. Credentials never belong here.
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast, get_args
 
-from acidtest.grader.lab.sandbox import Mount
+from acidtest.core.errors import UsageError
+from acidtest.grader.lab.sandbox import Mount, Pull
 
 _CERTIFICATES = (
     "SSL_CERT_FILE",
@@ -63,6 +65,24 @@ def certificate_mounts(host: Mapping[str, str]) -> tuple[Mount, ...]:
         for path in wanted
         if Path(path).is_absolute() and Path(path).exists()
     )
+
+
+def pull_policy(host: Mapping[str, str]) -> Pull:
+    """Return when an image build fetches the images it starts from, as ACIDTEST_PULL says.
+
+    Raises:
+        UsageError: it says none of the known words.
+    """
+    said = host.get("ACIDTEST_PULL") or "missing"
+    for known in get_args(Pull):
+        if said == known:
+            return cast("Pull", known)
+    raise UsageError(f"ACIDTEST_PULL is {said[:40]!r}; it can be {', '.join(get_args(Pull))}.")
+
+
+def build_network(host: Mapping[str, str]) -> str | None:
+    """Return the network of an image build's steps, or None for what the engine takes by itself."""
+    return host.get("ACIDTEST_BUILD_NETWORK") or None
 
 
 def host_environment() -> Mapping[str, str]:

@@ -7,10 +7,19 @@ submission is ever executed or imported to make it.
 from acidtest.grader.lab.recipe.plan import (
     OFFERED_NAMES,
     GoBuild,
+    ImageBuild,
     NodeBuild,
     PythonBuild,
     Recipe,
 )
 from acidtest.grader.lab.recipe.recognition import recognise
 
-__all__ = ["OFFERED_NAMES", "GoBuild", "NodeBuild", "PythonBuild", "Recipe", "recognise"]
+__all__ = [
+    "OFFERED_NAMES",
+    "GoBuild",
+    "ImageBuild",
+    "NodeBuild",
+    "PythonBuild",
+    "Recipe",
+    "recognise",
+]

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -17,19 +17,22 @@ _GOOD_NAMES = ("api", "app", "web", "backend", "server", "service")
 _CONTAINER_PORT = re.compile(r"(?:^|:)(\d{2,5})(?:/tcp)?$")
 
 
+class _Built(NamedTuple):
+    file: str | None
+    services: dict[str, dict[str, Any]]
+    workers: set[str]
+
+
 def draft_of(sources: Sources) -> Draft | None:
     """Return what a compose file tells of the service it builds, or None when it tells nothing."""
-    name = sources.first(*NAMES)
-    services = _services(sources.text(name) or "") if name else {}
-    built = {key: value for key, value in services.items() if "build" in value}
-    workers = {key for key, value in built.items() if _WORKER.search(f"{key} {_command(value)}")}
-    ours = sorted((key for key in built if key not in workers), key=_rank)
-    if name is None or not ours:
+    name, built, workers = _built(sources)
+    ours = _ours(built, workers)
+    if name is None or ours is None:
         return None
-    service = built[ours[0]]
+    service = built[ours]
     worker = next((_command(built[key]) for key in sorted(workers)), None) or None
     command = _command(service) or None
-    notes = [f"{name} calls it `{ours[0]}`"] if command else []
+    notes = [f"{name} calls it `{ours}`"] if command else []
     return Draft(
         source=name,
         start=with_port(command) if command else None,
@@ -40,11 +43,30 @@ def draft_of(sources: Sources) -> Draft | None:
     )
 
 
+def built_service(sources: Sources) -> dict[str, Any] | None:
+    """Return what a compose file says of the service it builds, as it stands there."""
+    _, built, workers = _built(sources)
+    ours = _ours(built, workers)
+    return built[ours] if ours is not None else None
+
+
 def image_services(sources: Sources) -> frozenset[str]:
     """Return the names of services that a compose file takes ready-made, such as `postgres`."""
     name = sources.first(*NAMES)
     services = _services(sources.text(name) or "") if name else {}
     return frozenset(key for key, value in services.items() if "build" not in value)
+
+
+def _built(sources: Sources) -> _Built:
+    name = sources.first(*NAMES)
+    services = _services(sources.text(name) or "") if name else {}
+    built = {key: value for key, value in services.items() if "build" in value}
+    workers = {key for key, value in built.items() if _WORKER.search(f"{key} {_command(value)}")}
+    return _Built(name, built, workers)
+
+
+def _ours(built: dict[str, dict[str, Any]], workers: set[str]) -> str | None:
+    return min((key for key in built if key not in workers), key=_rank, default=None)
 
 
 def _services(text: str) -> dict[str, dict[str, Any]]:

@@ -74,6 +74,25 @@ class GoBuild(BaseModel):
 Dependencies = Annotated[PythonBuild | NodeBuild | GoBuild, Field(discriminator="language")]
 
 
+class ImageBuild(BaseModel):
+    """How a submission's image is built; every path is relative to the service's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dockerfile: str
+    """Relative to `context`, as the tools have it."""
+    context: str = "."
+    target: str | None = None
+    """The stage that is wanted; None means the last one."""
+    args: dict[str, str] = {}
+    contexts: dict[str, str] = {}
+    """Further folders by the name under which the Dockerfile copies from them."""
+    entrypoint: tuple[str, ...] | None = None
+    """Stands in for the image's own, when a compose file says so; so does `command`."""
+    command: tuple[str, ...] | None = None
+    read_only: bool = False
+
+
 class Recipe(BaseModel):
     """How one submission is built, migrated, started and asked for its health."""
 
@@ -97,6 +116,8 @@ class Recipe(BaseModel):
     dialect: dict[str, Any] = {}
     """How the contract's operations are spelled here, kept as written."""
     dockerfile: Path | None = None
+    container: ImageBuild | None = None
+    """How its image is built, for the drivers that run images."""
     image: str | None = None
     """A ready image to run instead of building, when a container driver is there."""
     database_scheme: str = "postgresql"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from acidtest.core.errors import SubmissionError
 from acidtest.grader.lab.recipe import (
     compose,
+    container,
     dockerfile,
     go_project,
     manifest,
@@ -70,6 +71,7 @@ def recognise(root: Path) -> Recipe:
         env=env,
         dialect=_dialect(drafts),
         dockerfile=root / image_file if image_file else None,
+        container=container.image_build_of(sources),
         image=_first(drafts, lambda draft: draft.image),
         database_scheme=scheme,
         dependencies=dependencies,

@@ -17,24 +17,38 @@ from signal import SIGKILL, Signals
 
 from acidtest.core.errors import InfrastructureError
 from acidtest.grader.lab.leftovers import record_container, record_pid, remove_tree
-from acidtest.grader.lab.process import Child, Completed, run_bounded
+from acidtest.grader.lab.process import Child, Completed
 
 from ._cgroups import group_name
+from ._engine import COMMAND_SECONDS, Engine
 from ._held import Held, HeldSandbox
+from ._image import image_facts
 from ._model import Network, Probe, SandboxSpec, Usage
+from ._pen import upper_layer
 from ._protocol import OnLine, Sandbox
 from ._shell import checked_env, replacing_shell
 from ._sockets import HostSockets, NamespaceSockets, SocketMaker
+from ._watch import watch_disk
 from ._world import Box, hostname, make_box
 
-_COMMAND_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 _KILLED = 128 + SIGKILL
+_USER_PROCESSES = 32_768
+"""By user and not by container, so it must not bite: an image's user may have the number of
+somebody on this machine, whose own processes count. What Podman asks for itself may be refused."""
 _INSIDE = "/.acidtest"
-_PASSED_ON = (
-    *("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT"),
-    *("CONTAINER_HOST", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"),
+_WRITTEN = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - inside
+"""Folders that are there to be written, also where nothing else may be; held in memory."""
+_GIVING_UP_ROOT = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "KILL",
+    "NET_BIND_SERVICE",
+    "SETGID",
+    "SETUID",
 )
+"""What an image's root needs to prepare its files, become somebody else and open port 80."""
 
 
 class ContainerDriver:
@@ -45,7 +59,9 @@ class ContainerDriver:
     def __init__(self, name: str, *, options: tuple[str, ...] = ()) -> None:
         """Drive the engine `name`, giving it `options` before every command."""
         self.name = name
-        self._options = options
+        self.engine = Engine(name, options=options)
+        self._users: dict[str, str] = {}
+        """The user each image runs as."""
 
     async def probe(self) -> Probe:
         """Ask the engine whether it answers; a trial run would need an image."""
@@ -61,9 +77,7 @@ class ContainerDriver:
 
     async def command(self, *arguments: str) -> Completed:
         """Run one command of the engine to its end."""
-        return await run_bounded(
-            [self.name, *self._options, *arguments], env=_engine_env(), deadline=_COMMAND_SECONDS
-        )
+        return await self.engine.command(*arguments)
 
     async def prepare(self, spec: SandboxSpec, *, on_line: OnLine) -> Sandbox:
         """Start a container whose program waits to be released.
@@ -73,6 +87,8 @@ class ContainerDriver:
         """
         if spec.image is None:
             raise InfrastructureError(f"The driver {self.name} runs images, and none was given.")
+        if spec.image not in self._users:
+            self._users[spec.image] = (await image_facts(self.engine, spec.image)).user
         box = make_box(spec, uid=0)
         pipe = box.start / "go"
         os.mkfifo(pipe)
@@ -88,8 +104,8 @@ class ContainerDriver:
         container = group_name(spec.name)
         record_container(spec.run_dir, self.name, container)
         child = await Child.start(
-            [self.name, *self._options, *_run_arguments(spec, box, container)],
-            env=_engine_env(),
+            self.engine.argv("run", "--name", container, *self._run_arguments(spec, box)),
+            env=self.engine.env(),
             on_line=on_line,
             output_bytes=spec.limits.output_bytes,
         )
@@ -99,6 +115,7 @@ class ContainerDriver:
             record_pid(spec.run_dir, first)
             # Open for reading too: the pipe then keeps the word until the container reads it.
             pipe = os.open(box.start / "go", os.O_RDWR | os.O_CLOEXEC)
+            self._check_layer(spec, first)
             held = Held(child, first, os.dup(pipe), None, self._sockets(spec, first), box)
         except BaseException:
             await self.command("rm", "--force", container)
@@ -107,7 +124,7 @@ class ContainerDriver:
         return ContainerSandbox(spec, held, engine=self, container=container, pipe=pipe)
 
     async def _first_pid(self, container: str, child: Child) -> int:
-        async with asyncio.timeout(_COMMAND_SECONDS):
+        async with asyncio.timeout(COMMAND_SECONDS):
             while child.returncode is None:
                 state = await self.command("inspect", "--format", "{{.State.Pid}}", container)
                 text = state.output.strip()
@@ -116,6 +133,23 @@ class ContainerDriver:
                 await asyncio.sleep(_POLL_SECONDS)
         await child.drain()
         raise InfrastructureError(f"{self.name} did not start it: {child.kept.text()}")
+
+    def _check_layer(self, spec: SandboxSpec, first: int) -> None:
+        if not spec.read_only and upper_layer(first) is None:
+            raise InfrastructureError(
+                f"{self.name} keeps containers in a way whose size cannot be watched;"
+                " its storage driver should be overlay."
+            )
+
+    def _run_arguments(self, spec: SandboxSpec, box: Box) -> list[str]:
+        image = str(spec.image)
+        root = self._users[image].partition(":")[0] in {"", "0", "root"}
+        return [
+            *_limiting(spec),
+            *_placing(spec, box),
+            *(f"--cap-add={name}" for name in (_GIVING_UP_ROOT if root else ())),
+            *("--entrypoint", "/bin/sh", image, f"{_INSIDE}/start"),
+        ]
 
     def _sockets(self, spec: SandboxSpec, first: int) -> SocketMaker:
         if spec.network is Network.HOST:
@@ -139,6 +173,9 @@ class ContainerSandbox(HeldSandbox):
         self._pipe: int | None = pipe
         self._ended = False
         """Whether we ended it ourselves."""
+        self._paused = False
+        self._layer = None if spec.read_only else upper_layer(held.first)
+        """Where it writes on the host's disk, which only we bound."""
 
     def _write_start(self, env: Mapping[str, str]) -> None:
         # Over the image's own environment, which its programs count on.
@@ -151,25 +188,35 @@ class ContainerSandbox(HeldSandbox):
     async def _find_main(self) -> None:
         self._main_fd = os.pidfd_open(self._held.first)
 
+    def _start_watching(self) -> None:
+        super()._start_watching()
+        if self._layer is not None:
+            watch = watch_disk([self._layer], self._spec.limits.disk_bytes, self._overstepped)
+            self._watching.append(asyncio.create_task(watch))
+
     async def signal(self, sig: Signals) -> None:
-        """Send `sig` to the container's first process, through the engine."""
+        """Send `sig` to the container's first process."""
+        # Not through the engine: its word takes a tenth of a second to arrive.
         if self.running:
             self._ended = self._ended or sig is SIGKILL
-            await self._engine.command("kill", "--signal", sig.name, self._container)
+            await super().signal(sig)
 
     async def freeze(self) -> None:
         """Pause the container."""
+        self._paused = True
         await self._engine.command("pause", self._container)
 
     async def thaw(self) -> None:
         """Continue it."""
         await self._engine.command("unpause", self._container)
+        self._paused = False
 
     async def kill(self) -> None:
         """End everything inside at once."""
         if self.running:
             self._ended = True
-            await self._engine.command("unpause", self._container)
+            if self._paused:
+                await self.thaw()
         await super().kill()
 
     async def usage(self) -> Usage:
@@ -210,42 +257,49 @@ def podman() -> ContainerDriver:
     return ContainerDriver("podman", options=tuple(options))
 
 
-def _run_arguments(spec: SandboxSpec, box: Box, container: str) -> list[str]:
+def _limiting(spec: SandboxSpec) -> list[str]:
     limits = spec.limits
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     files = limits.open_files if hard == resource.RLIM_INFINITY else min(limits.open_files, hard)
-    mounts = [f"{box.start}:{_INSIDE}:ro"]
-    mounts += [f"{m.source}:{m.target}:{'rw' if m.writable else 'ro'}" for m in spec.mounts]
-    network = "none" if spec.network is Network.PRIVATE else "host"
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    users = _USER_PROCESSES if hard == resource.RLIM_INFINITY else min(_USER_PROCESSES, hard)
     return [
-        *("run", "--name", container, "--pull", "never", "--network", network),
-        *("--hostname", hostname(spec), "--sig-proxy=false"),
-        *(f"--add-host={name}:127.0.0.1" for name in spec.hosts if network == "none"),
         *("--memory", str(limits.memory_bytes), "--memory-swap", str(limits.memory_bytes)),
         *("--pids-limit", str(limits.processes), "--cpus", str(limits.cpus)),
+        *("--ulimit", f"nproc={users}:{users}"),
         *("--ulimit", f"nofile={files}:{files}", "--ulimit", "core=0:0"),
         *("--ulimit", f"fsize={limits.file_bytes}:{limits.file_bytes}"),
-        *("--ulimit", f"nproc={limits.processes}:{limits.processes}"),
         *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-        *("--tmpfs", f"/tmp:rw,exec,mode=1777,size={limits.disk_bytes}"),  # noqa: S108 - inside
-        *(word for mount in mounts for word in ("--volume", mount)),
-        *("--entrypoint", "/bin/sh", str(spec.image), f"{_INSIDE}/start"),
     ]
+
+
+def _placing(spec: SandboxSpec, box: Box) -> list[str]:
+    mounts = [f"{box.start}:{_INSIDE}:ro"]
+    mounts += [f"{m.source}:{m.target}:{'rw' if m.writable else 'ro'}" for m in spec.mounts]
+    private = spec.network is Network.PRIVATE
+    folders = _WRITTEN if spec.read_only else _WRITTEN[:1]
+    return [
+        *("--pull", "never", "--no-healthcheck", "--sig-proxy=false"),
+        *("--network", "none" if private else "host", "--hostname", hostname(spec)),
+        *(f"--add-host={name}:127.0.0.1" for name in spec.hosts if private),
+        *(("--read-only",) if spec.read_only else ()),
+        *(word for path in folders for word in ("--tmpfs", _bounded(path, spec))),
+        *(word for mount in mounts for word in ("--volume", mount)),
+    ]
+
+
+def _bounded(path: str, spec: SandboxSpec) -> str:
+    return f"{path}:rw,exec,mode=1777,size={spec.limits.disk_bytes}"
 
 
 def _write_script(box: Box, spec: SandboxSpec) -> None:
     # An image has its own working directory; ours is used where it was asked for.
-    place = shlex.quote(spec.cwd)
     asked = "cwd" in spec.model_fields_set
     script = box.start / "start"
     script.write_text(
         f"read -r word < {_INSIDE}/go\n"
         f". {_INSIDE}/env\n"
-        f"{f'cd -- {place} || exit 126' if asked else f'cd -- {place} 2>/dev/null'}\n"
+        f"{f'cd -- {shlex.quote(spec.cwd)} || exit 126' if asked else ''}\n"
         f"exec /bin/sh -c {shlex.quote(replacing_shell(spec.command))}\n"
     )
     script.chmod(0o644)
-
-
-def _engine_env() -> dict[str, str]:
-    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}

@@ -82,7 +82,9 @@ class SandboxSpec(_Value):
     hosts: tuple[str, ...] = DEFAULT_NAMES
     """Names that mean 127.0.0.1 inside."""
     image: str | None = None
-    """Container image, for the drivers that run one."""
+    """Container image, for the drivers that run one; its own work folder unless `cwd` is given."""
+    read_only: bool = False
+    """Whether an image's files cannot be written, /tmp, /var/tmp and /run excepted."""
 
 
 class Probe(_Value):
