@@ -7,6 +7,7 @@ from acidtest.grader.sdk import (
     SAFETY,
     Answer,
     Env,
+    Failed,
     Item,
     Seen,
     check,
@@ -16,6 +17,7 @@ from acidtest.grader.sdk import (
     unmet,
 )
 
+from ._elsewhere import rests_on_postgres
 from ._shelf import (
     BASE,
     add_book,
@@ -28,7 +30,7 @@ from ._shelf import (
 from .contract import expect_figures
 
 _FILL_SECONDS = 2.0
-"""Some services fill the cache after they answered; they have this long."""
+"""Some services fill the cache after they answered, or not at once after a write."""
 _LIST_BYTES = 100
 """A random title of 240 letters takes more than this, however it is packed."""
 _TRIES = 4
@@ -39,8 +41,8 @@ _SWEEPING = frozenset({"KEYS", "FLUSHALL", "FLUSHDB"})
 async def a_miss_fills_the_cache(env: Env) -> None:
     """When the list of books is not in the cache, asking for it puts it there.
 
-    Empties the cache, asks once, and looks within two seconds for an entry that is large enough to
-    hold a book with a long title. Locks and version numbers alone do not count.
+    Empties the cache, asks for the list during two seconds at most, and looks for an entry that is
+    large enough to hold a book with a long title. Locks and version numbers alone do not count.
     """
     await add_book(env, replica=0, title=env.word(240))
     await env.quiet()
@@ -48,6 +50,7 @@ async def a_miss_fills_the_cache(env: Env) -> None:
     await _warm(env, 0)
 
     async def holds_a_list() -> bool:
+        await _warm(env, 0)
         return await _largest(env) >= _LIST_BYTES
 
     if not await env.until(holds_a_list, within=_FILL_SECONDS):
@@ -63,9 +66,10 @@ async def a_hit_sends_no_sql(env: Env) -> None:
     """When the list of books is in the cache, answering it sends no SQL.
 
     Asks each instance again after it answered once. Pings and transaction brackets of drivers do
-    not count, and the quietest of four tries does, so that background work does no harm. The
+    not count, and the quietest try of two seconds does, so that background work does no harm. The
     answer must hold a book that was added before.
     """
+    await rests_on_postgres(env)
     book = await add_book(env, replica=0)
     for replica in range(env.replicas):
         answer, seen = await _quietest(env, replica)
@@ -113,6 +117,7 @@ async def a_new_book_is_in_the_very_next_list(env: Env) -> None:
     Each instance has the list in its cache; then one of them adds a book, and the next list of each
     must hold it. Every instance has its turn, three times.
     """
+    await rests_on_postgres(env)
     await add_book(env, replica=0)
     for turn in range(3 * env.replicas):
         for replica in range(env.replicas):
@@ -139,6 +144,7 @@ async def expect_listed(env: Env, book: Item, replica: int) -> None:
 @check("R3", group="cache", kind=SAFETY)
 async def a_new_review_is_seen_by_every_instance(env: Env) -> None:
     """A review that was answered with 201 is in the next list of reviews, from every instance."""
+    await rests_on_postgres(env)
     book = await add_book(env, replica=0)
     for turn in range(2 * env.replicas):
         for replica in range(env.replicas):
@@ -160,6 +166,7 @@ async def review_figures_in_the_list_are_fresh(env: Env) -> None:
 
     Does not apply where the list shows neither.
     """
+    await rests_on_postgres(env)
     book = await add_book(env, replica=0)
     ratings: list[int] = []
     for turn, rating in enumerate((5, 2, 2)):
@@ -178,7 +185,7 @@ async def review_figures_in_the_list_are_fresh(env: Env) -> None:
 
 @check("R12", group="cache", weight=2, requires=(BASE,))
 async def an_entry_that_cannot_be_read_is_a_miss(env: Env) -> None:
-    """A cache entry that cannot be read is treated as a miss.
+    """A cache entry that cannot be read as a list of books is treated as a miss.
 
     Every key of the filled cache is replaced in turn by bytes that are no text, JSON that breaks
     off, JSON of another kind, and a value of another Redis type, each with the expiry it had. The
@@ -194,7 +201,7 @@ async def an_entry_that_cannot_be_read_is_a_miss(env: Env) -> None:
             await spoil(env, key)
         answer = await env.call("list_books", replica=0)
         answer.expect({200}, f"With {name} in its cache GET /books does not answer 200")
-        if with_id(await env.walk("list_books", replica=0), book["id"]) is None:
+        if not await _shows(env, book):
             fail(
                 f"With {name} in its cache GET /books does not show the books",
                 expected="the books, as on a miss",
@@ -206,6 +213,7 @@ async def an_entry_that_cannot_be_read_is_a_miss(env: Env) -> None:
 @check("R12", group="cache", requires=(BASE,))
 async def a_spoilt_entry_is_replaced(env: Env) -> None:
     """After an entry that could not be read the cache is filled again, and a hit sends no SQL."""
+    await rests_on_postgres(env)
     await add_book(env, replica=0)
     await _warm(env, 0)
     if not await _filled(env):
@@ -221,7 +229,7 @@ async def a_spoilt_entry_is_replaced(env: Env) -> None:
         fail(
             "An entry that could not be read stays in the cache, and every list asks the database",
             expected="no SQL once the list was asked for again",
-            observed=f"{len(seen.work)} statements in each of {_TRIES} lists",
+            observed=f"{len(seen.work)} statements in each list",
         )
 
 
@@ -243,6 +251,14 @@ async def no_command_sweeps_the_whole_cache(env: Env) -> None:
         )
 
 
+async def _shows(env: Env, book: Item) -> bool:
+    """Whether the list can be read and holds `book`; anything else is no list of books."""
+    try:
+        return with_id(await env.walk("list_books", replica=0), book["id"]) is not None
+    except Failed:
+        return False
+
+
 async def _warm(env: Env, replica: int) -> Answer:
     answer = await env.call("list_books", replica=replica)
     return answer.given({200}, "This rests on: GET /books answers 200")
@@ -250,6 +266,7 @@ async def _warm(env: Env, replica: int) -> Answer:
 
 async def _filled(env: Env) -> bool:
     async def holds_a_key() -> bool:
+        await _warm(env, 0)
         return bool(await env.cache.dbsize())
 
     return await env.until(holds_a_key, within=_FILL_SECONDS)
@@ -270,19 +287,20 @@ async def _immortal(env: Env) -> list[bytes]:
 
 
 async def _quietest(env: Env, replica: int) -> tuple[Answer, Seen]:
-    """Ask a warm instance a few times and return the try with the fewest statements."""
+    """Ask a warm instance for a while and return the try with the fewest statements.
+
+    Some services rightly leave the cache alone for a moment after a write.
+    """
     await _warm(env, replica)
-    best: tuple[Answer, Seen] | None = None
-    for _ in range(_TRIES):
+    give_up = env.now() + _FILL_SECONDS
+    tries: list[tuple[Answer, Seen]] = []
+    while len(tries) < _TRIES or env.now() < give_up:
         async with env.watch() as seen:
             answer = await _warm(env, replica)
-        if best is None or len(seen.work) < len(best[1].work):
-            best = (answer, seen)
-        if not best[1].work:
+        tries.append((answer, seen))
+        if not seen.work:
             break
-    if best is None:
-        unmet("The list was not asked")
-    return best
+    return min(tries, key=lambda one: len(one[1].work))
 
 
 async def _spoil_text(env: Env, key: bytes, value: bytes) -> None:

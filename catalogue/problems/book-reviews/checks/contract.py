@@ -263,12 +263,14 @@ def _near(value: Any, wanted: float) -> bool:
 def _compare(item: Item, body: Mapping[str, Any], names: tuple[str, ...], claim: str) -> None:
     for name in names:
         wanted = body.get(name)
-        if item.get(name) != wanted:
-            fail(
-                f"{claim}: {name} differs",
-                expected=f"{name} = {wanted!r}",
-                observed=f"{name} = {item.get(name)!r}" if name in item else f"no {name}",
-            )
+        if item.get(name) == wanted:
+            continue
+        lacks = name not in item
+        fail(
+            f"{claim}: {f'it has no {name}' if lacks else f'{name} differs'}",
+            expected=f"{name} = {wanted!r}",
+            observed=f"only {', '.join(map(str, item))}" if lacks else f"{name} = {item[name]!r}",
+        )
 
 
 def _identified(answer: Answer) -> None:

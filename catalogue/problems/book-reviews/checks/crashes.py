@@ -15,6 +15,7 @@ from acidtest.grader.sdk import (
     unmet,
 )
 
+from ._elsewhere import rests_on_postgres
 from ._shelf import BASE, STORED, add_book, add_review, new_book, with_id
 from ._watched import LastingWrite, replica_name
 
@@ -32,6 +33,7 @@ async def what_was_acknowledged_survives_a_kill(env: Env) -> None:
     The database answers a little slower than usual, books and a review are added, and all processes
     are killed at the very moment the last 201 has come. After a restart every book must be listed.
     """
+    await rests_on_postgres(env)
     ids = []
     async with env.postgres.slowed(0.06):
         for _ in range(_BOOKS):
@@ -68,6 +70,7 @@ async def a_request_under_way_is_finished_after_sigterm(env: Env) -> None:
     A new book is held on its way into the database, SIGTERM is sent, and less than a second later
     the write goes on. Its answer must be 201, and the book must be stored.
     """
+    await rests_on_postgres(env)
     await add_book(env, replica=0)
     body = new_book(env)
     with env.postgres.gate(LastingWrite(replica_name(env, 0))) as gate:

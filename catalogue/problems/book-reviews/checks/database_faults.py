@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from acidtest.grader.sdk import TIMING, Answer, Env, HttpExchange, check, clip, fail, unmet
 
+from ._elsewhere import rests_on_postgres
 from ._errors import problem_of, shape_of
 from ._leaks import leak_in
 from ._shelf import BASE, STORED, add_book, add_review, new_book, new_review, unknown_id
@@ -105,6 +106,7 @@ async def _healthy(env: Env) -> object:
         return (await env.call("create_book", new_book(env))).ok
 
     await env.until(works, within=_RECOVERY + _GRACE, every=0.2)
+    await rests_on_postgres(env)
     book = await add_book(env)
     await add_review(env, book["id"])
     return book["id"]

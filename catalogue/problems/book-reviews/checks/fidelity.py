@@ -104,7 +104,13 @@ def _same_text(item: Item, name: str, sent: str, what: str) -> None:
 
 
 def _true_time(item: Item, where: str) -> None:
-    moment = instant(item.get("created_at"))
+    if not item.get("created_at"):
+        fail(
+            f"There is no created_at in {where}",
+            expected="created_at, set by the service",
+            observed=f"only {', '.join(map(str, item))}",
+        )
+    moment = instant(item["created_at"])
     if moment is None:
         fail(
             f"The created_at of {where} is not RFC 3339 with an offset",

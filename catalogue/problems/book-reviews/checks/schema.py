@@ -4,6 +4,7 @@ import re
 
 from acidtest.grader.sdk import ADVISORY, Env, Index, Place, check, clip, fail, quote, unknown
 
+from ._elsewhere import CLAIM, kept_elsewhere, named_store
 from ._rows import Kept, find_rows
 
 _DEFINES = re.compile(
@@ -12,6 +13,8 @@ _DEFINES = re.compile(
 _ENOUGH_ROWS = 100_000
 _WASTEFUL = 100
 """Rows read and thrown away for each row returned, above which a table was searched."""
+_OUR_MISTAKES = ("42", "26", "0A")
+"""Classes of SQLSTATE that tell about the statement and nothing about the data."""
 _BY_EQUALITY = frozenset({"btree", "hash"})
 
 
@@ -20,9 +23,16 @@ async def one_command_builds_the_schema(env: Env) -> None:
     """One command brings an empty database to the schema that the service works on.
 
     The declared `migrate` command ran on an empty database before the service was started. It must
-    end with exit code 0, and the tables that hold books and reviews must be among those it made.
+    end with exit code 0, and the tables that hold books and reviews must be among those it made,
+    in the PostgreSQL of `DATABASE_URL`.
     """
     migration = env.migration
+    if await kept_elsewhere(env):
+        fail(
+            CLAIM,
+            expected="statements at the database of DATABASE_URL when a book is added",
+            observed=f"a book was stored and not one statement came{named_store(env.tree)}",
+        )
     if migration.command is None or migration.first is None:
         fail(
             "There is no command that builds the schema",
@@ -53,11 +63,18 @@ async def running_it_again_changes_nothing(env: Env) -> None:
     Compares every table, column, index and constraint.
     """
     migration = env.migration
-    if migration.command is None or migration.second is None or not migration.tables:
+    if migration.command is None or migration.first is None or migration.second is None:
         fail(
             "There are no migrations to run again",
             expected="a command that makes tables",
-            observed=migration.command or "no command",
+            observed="no command",
+        )
+    if not migration.tables:
+        code = migration.first.exit_code
+        fail(
+            f"`{migration.command}` makes no table, so a second run has nothing to keep",
+            expected="tables in the database of DATABASE_URL after the first run",
+            observed=f"no table there; the first run ended with exit code {code}",
         )
     if migration.second.exit_code != 0:
         fail(
@@ -261,9 +278,12 @@ async def _make_many(env: Env, kept: Kept) -> None:
 
 
 async def _try_update(env: Env, place: Place, where: str, value: str) -> str | None:
-    return await env.db.attempt(
+    refused = await env.db.attempt(
         f"update {place.table} set {place.quoted} = {value} where {where}"  # noqa: S608 - quoted
     )
+    if refused is not None and refused.startswith(_OUR_MISTAKES):
+        unknown(f"An UPDATE of {place.table} could not be tried: SQLSTATE {refused}")
+    return refused
 
 
 def _literal(value: str) -> str:

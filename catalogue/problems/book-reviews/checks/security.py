@@ -14,6 +14,7 @@ from acidtest.grader.sdk import (
     fail,
 )
 
+from ._elsewhere import rests_on_postgres
 from ._leaks import Leak, leak_in, secret_in
 from ._shelf import (
     BASE,
@@ -55,6 +56,7 @@ async def values_never_become_part_of_the_sql(env: Env) -> None:
     carry such a value in their text must be the same for both, all literals taken out. Values that
     travel as parameters cannot fail, and neither can a driver that quotes rightly.
     """
+    await rests_on_postgres(env)
     book = await add_book(env)
     mark = env.word(10)
     harmless = await _statements(env, book["id"], mark, tame=True)

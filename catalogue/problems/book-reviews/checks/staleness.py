@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from acidtest.grader.sdk import SAFETY, Answer, Env, Item, Unmet, check, fail, unknown, unmet
 
+from ._elsewhere import rests_on_postgres
 from ._shelf import BASE, add_book, new_book, stored, with_id
 from ._watched import FillAfterRead, LastingWrite, replica_name
 
@@ -28,6 +29,7 @@ async def a_delayed_cache_write_brings_no_old_list_back(env: Env) -> None:
     One instance reads the list from the database, and its write into the cache is held. The other
     adds a book. Then the held write goes on. Every list from then on must hold the book.
     """
+    await rests_on_postgres(env)
     await add_book(env, replica=0)
     await _cold(env)
     fill = FillAfterRead(env, replica_name(env, 0))
@@ -46,6 +48,7 @@ async def a_delayed_database_read_brings_no_old_list_back(env: Env) -> None:
     the answer goes on and the reader fills the cache. Every list from then on must hold the book.
     Tried for each statement that listing sends.
     """
+    await rests_on_postgres(env)
     await add_book(env, replica=0)
     for text in await _reads_of_a_cold_list(env):
         await _cold(env)
@@ -62,6 +65,7 @@ async def a_list_read_before_the_commit_does_not_outlive_it(env: Env) -> None:
     One instance adds a book, and its commit is held. The other answers the list and fills the
     cache. Then the commit goes on. Every list after the 201 must hold the book.
     """
+    await rests_on_postgres(env)
     await add_book(env, replica=0)
     await _cold(env)
     with env.postgres.gate(LastingWrite(replica_name(env, 0))) as gate:

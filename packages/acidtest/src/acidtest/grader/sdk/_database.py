@@ -68,7 +68,9 @@ class Database:
     async def attempt(
         self, sql: str, *arguments: object, keep: bool = False, lock_seconds: float = 0.5
     ) -> str | None:
-        """Try one statement and say whether the database refuses it.
+        """Try one statement as the service's own role and say whether the database refuses it.
+
+        Triggers run with the names and rights they have in production.
 
         Args:
             sql: the statement.
@@ -79,7 +81,8 @@ class Database:
         Returns:
             The SQLSTATE it was refused with, `55P03` for a lock; None when it went through.
         """
-        async with self.connection() as connection:
+        connection = await self.cluster.connect(self.name)
+        try:
             await connection.execute(f"set lock_timeout = {int(lock_seconds * 1000)}")
             transaction = connection.transaction()
             await transaction.start()
@@ -92,6 +95,8 @@ class Database:
                 return str(error.sqlstate)
             await (transaction.commit() if keep else transaction.rollback())
             return None
+        finally:
+            await connection.close(timeout=5)
 
     async def count(self, place: Place, value: str) -> int:
         """Rows in which `place` holds exactly `value` as text."""
