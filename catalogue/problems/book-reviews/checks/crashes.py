@@ -26,7 +26,7 @@ _HOLD = 0.7
 _START_SECONDS = 40.0
 
 
-@check("R17", group="crashes", kind=SAFETY, weight=3, requires=(BASE,))
+@check("R17", group="crashes", kind=SAFETY, weight=3, requires=(BASE,), deadline=75.0)
 async def what_was_acknowledged_survives_a_kill(env: Env) -> None:
     """What was answered with 201 is there after kill -9 and a restart.
 

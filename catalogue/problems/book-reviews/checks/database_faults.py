@@ -19,7 +19,7 @@ _RECOVERY = 10.0
 _GRACE = 2.0
 
 
-@check("R16", group="database_faults", kind=TIMING, weight=2, requires=(BASE,))
+@check("R16", group="database_faults", kind=TIMING, weight=2, requires=(BASE,), deadline=75.0)
 async def a_database_that_is_back_is_used_again(env: Env) -> None:
     """When the database is back the service works again within ten seconds, without a restart.
 
