@@ -12,15 +12,31 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from acidtest.core.errors import InfrastructureError
 from acidtest.grader.lab.leftovers import RunDirectory
-from acidtest.grader.lab.sandbox import MIB, Limits, Sandbox, SandboxSpec, drivers
-from acidtest.grader.lab.sandbox._container import ContainerDriver
+from acidtest.grader.lab.sandbox import (
+    MIB,
+    ContainerDriver,
+    ImageEnd,
+    ImageOrder,
+    Limits,
+    Sandbox,
+    SandboxSpec,
+    build_image,
+    drivers,
+    image_facts,
+)
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
 IMAGE = "localhost/acidtest-shell:test"
+FILL = (
+    "x=0123456789abcdef; x=$x$x$x$x$x$x$x$x; x=$x$x$x$x$x$x$x$x; x=$x$x$x$x$x$x$x$x;"
+    " while :; do echo $x; done > /fill"
+)
+"""A shell line that writes without end, eight kilobytes at a time."""
 TOOLS = ("sh", "sleep", "cat", "id", "ls", "tail")
 
 
@@ -50,13 +66,21 @@ def _unmount(point: Path) -> None:
     subprocess.run(["umount", point], check=False, capture_output=True)
 
 
-@pytest.fixture(params=["podman", "docker"])
+@pytest_asyncio.fixture(params=["podman", "docker"], scope="module", loop_scope="module")
 async def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ContainerDriver]:
+    """An engine with the image in it and, for Podman, a store of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        async for driver in _engine(request, tmp_path_factory, patch):
+            yield driver
+
+
+async def _engine(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[ContainerDriver]:
-    """An engine with the image in it and, for Podman, a store of its own."""
     found = next(driver for driver in drivers() if driver.name == request.param)
     assert isinstance(found, ContainerDriver)
     place = tmp_path_factory.mktemp("engine")
@@ -168,3 +192,177 @@ async def test_an_image_is_needed(run: RunDirectory) -> None:
 
     with pytest.raises(InfrastructureError, match="image"):
         await driver.prepare(spec, on_line=lambda *_: None)
+
+
+async def test_what_an_image_writes_is_bounded(start: Any) -> None:
+    """A container that fills its own root is ended, and the log says why."""
+    sandbox, lines = await start(
+        FILL,
+        limits=Limits(disk_bytes=4 * MIB, file_bytes=256 * MIB),
+    )
+    await sandbox.release()
+
+    assert await sandbox.wait(60) == 137
+    assert "wrote more than" in " ".join(lines) + sandbox.log_tail()
+
+
+async def test_a_read_only_image_stays_as_it_is(start: Any) -> None:
+    """Only the folders for temporary files can be written then."""
+    sandbox, lines = await start(
+        "echo x > /fill || echo refused; echo written > /tmp/x && cat /tmp/x > /run/x; cat /run/x",
+        read_only=True,
+    )
+    await sandbox.release()
+
+    assert await sandbox.wait(30) == 0
+    assert {"refused", "written"} <= set(lines)
+
+
+async def test_an_image_keeps_its_own_work_folder_and_environment(
+    engine: ContainerDriver, run: RunDirectory, tmp_path: Path
+) -> None:
+    """Stages, arguments, named contexts and cache folders build; what is said of it is read."""
+    (tmp_path / "context").mkdir()
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / "word").write_text("from the kit\n")
+    end = await _build(
+        engine,
+        run,
+        tmp_path / "context",
+        f"FROM {IMAGE} AS one\n"
+        "ARG SAID\n"
+        "COPY --from=kit word /word\n"
+        "RUN --mount=type=cache,target=/kept echo $SAID >> /kept/x && cat /kept/x > /said\n"
+        f"FROM {IMAGE} AS wanted\n"
+        "COPY --from=one /word /said /work/\n"
+        "WORKDIR /work\nENV COLOUR=green\nEXPOSE 8123\n"
+        'ENTRYPOINT ["/bin/cat"]\nCMD ["word"]\n'
+        "FROM scratch\n",
+        target="wanted",
+        args={"SAID": "hello"},
+        contexts={"kit": str(tmp_path / "kit")},
+    )
+    assert end == ImageEnd(0)
+    facts = await image_facts(engine.engine, _built_name(run))
+    assert (facts.entrypoint, facts.command, facts.ports) == (("/bin/cat",), ("word",), (8123,))
+
+    lines: list[str] = []
+    spec = SandboxSpec(
+        name="built",
+        image=_built_name(run),
+        command="echo $COLOUR > /tmp/colour; cat word said /tmp/colour",
+        run_dir=run.path,
+    )
+    sandbox = await engine.prepare(spec, on_line=lambda _, line: lines.append(line))
+    await sandbox.release()
+    assert await sandbox.wait(30) == 0
+    await sandbox.close()
+    assert lines == ["from the kit", "hello", "green"]
+
+
+async def test_a_run_takes_its_image_with_it(
+    engine: ContainerDriver, run: RunDirectory, tmp_path: Path
+) -> None:
+    """When a run ends, or is swept after its grader died, its image goes."""
+    before = await _images(engine)
+    assert await _build(engine, run, tmp_path, f"FROM {IMAGE}\nRUN echo x > /x\n") == ImageEnd(0)
+    assert await _images(engine) != before
+    await asyncio.to_thread(run.close)
+
+    assert await _images(engine) == before
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ("sleep 600", None),
+        ("tail /dev/zero", "took more than 64 MiB"),
+        (FILL, "wrote more than"),
+    ],
+)
+async def test_a_build_without_end_is_ended(
+    engine: ContainerDriver, run: RunDirectory, tmp_path: Path, step: str, reason: str | None
+) -> None:
+    """Time, memory and disk of a build's steps are bounded, and nothing of it stays."""
+    if engine.name == "docker" and reason is not None:
+        pytest.skip("Docker's builder is bounded by its daemon")
+    end = await _build(
+        engine, run, tmp_path, f"FROM {IMAGE}\nRUN {step}\n", deadline=8 if reason is None else 60
+    )
+
+    if reason is None:
+        assert end == ImageEnd(None)
+    else:
+        assert end.overstepped is not None
+        assert reason in end.overstepped
+    assert await _left_of_builds(engine) == ""
+    assert not _groups_of(run)
+
+
+async def test_a_build_goes_with_its_grader(
+    engine: ContainerDriver, run: RunDirectory, tmp_path: Path
+) -> None:
+    """Ending a run in the middle of its build ends the step and removes its container."""
+    if engine.name == "docker":
+        pytest.skip("Docker's builder ends by itself when nobody waits for it")
+    building = asyncio.create_task(
+        _build(engine, run, tmp_path, f"FROM {IMAGE}\nRUN sleep 600\n", deadline=120)
+    )
+    deadline = time.monotonic() + 60
+    while not (run.path / "containers").exists():
+        assert time.monotonic() < deadline
+        assert not building.done()
+        await asyncio.sleep(0.02)
+    await asyncio.to_thread(run.close)
+    await building
+
+    assert await _left_of_builds(engine) == ""
+    assert not _groups_of(run)
+
+
+async def _build(
+    engine: ContainerDriver,
+    run: RunDirectory,
+    context: Path,
+    dockerfile: str,
+    *,
+    deadline: float = 60,
+    **order: Any,
+) -> ImageEnd:
+    (context / "Dockerfile").write_text(dockerfile)
+    wanted = ImageOrder(
+        name=_built_name(run),
+        context=context,
+        dockerfile=context / "Dockerfile",
+        run_dir=run.path,
+        limits=Limits(memory_bytes=64 * MIB, disk_bytes=8 * MIB),
+        pull="never",
+        **order,
+    )
+    said: list[str] = []
+    end = await build_image(
+        engine.engine, wanted, deadline=deadline, on_line=lambda _, line: said.append(line)
+    )
+    assert end.code != 125, said
+    return end
+
+
+def _built_name(run: RunDirectory) -> str:
+    return f"localhost/acidtest-submission:{run.path.name}"
+
+
+async def _images(engine: ContainerDriver) -> str:
+    return (await engine.command("images", "--all", "--quiet", "--no-trunc")).output
+
+
+async def _left_of_builds(engine: ContainerDriver) -> str:
+    words = ["ps", "--all", "--quiet"]
+    words += ["--external"] if engine.name == "podman" else []
+    return (await engine.command(*words)).output.strip()
+
+
+def _groups_of(run: RunDirectory) -> list[str]:
+    """The control groups this run wrote down that are still there."""
+    noted = run.path / "cgroups"
+    lines = noted.read_text().splitlines() if noted.exists() else []
+    return [line for line in lines if Path(line).exists()]
