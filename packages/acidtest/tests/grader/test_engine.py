@@ -248,3 +248,28 @@ async def test_an_archive_is_judged_like_its_folder(stage: Any) -> None:
 
     assert verdicts(judgement) == {STORED: "pass"}
     assert judgement.submission.label == "handed-in"
+
+
+TRIPS = """
+import os, sys
+from wire import Postgres
+
+
+def start(deeds):
+    rows = Postgres(os.environ["DATABASE_URL"]).run(
+        "insert into notes (text) values ('begun') returning id"
+    )
+    if rows[0][0] == "2":
+        sys.exit(3)
+
+
+def request(handler):
+    return False
+"""
+
+
+async def test_an_instance_that_trips_over_its_twin_is_started_again(stage: Any) -> None:
+    """One of two instances that falls while both start is started once more, and all is judged."""
+    judgement = await stage.grade(stage.submission(TRIPS), only=(STORED, WARM))
+
+    assert verdicts(judgement)[WARM] == "pass", judgement.results

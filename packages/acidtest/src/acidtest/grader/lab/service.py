@@ -19,6 +19,7 @@ _POLL = 0.02
 _SERVER_ERROR = 500
 _PING_SECONDS = 2.0
 _DYING_SECONDS = 1.0
+_STUCK_SECONDS = 4.0
 _ERRORS_AFTER = 5.0
 """Its dependencies are up before it starts, so who answers 5xx for this long will go on."""
 
@@ -113,6 +114,7 @@ class Service:
         self._ready = ready
         self._clients: list[HttpClient] = []
         self._errors_after = 0.0 if errors_will_do else _ERRORS_AFTER
+        self._looked_at = 0.0
         self.answers_in_error = False
         """An instance was taken as ready although it only answers 5xx."""
 
@@ -130,9 +132,23 @@ class Service:
         try:
             async with asyncio.TaskGroup() as group:
                 for index in range(len(self.replicas)):
-                    group.create_task(self.start(index))
+                    group.create_task(self._start_beside_others(index))
         except* SubmissionError as errors:
             raise errors.exceptions[0] from None
+
+    async def _start_beside_others(self, index: int) -> None:
+        """Start one instance; one that falls where there are others is started once more.
+
+        Services that make their tables when they start trip over each other, which is told
+        elsewhere. Whatever runs services in earnest starts them again, and then they work.
+        """
+        try:
+            await self.start(index)
+        except SubmissionError:
+            if len(self.replicas) == 1 or self.running(index):
+                raise
+            self._journal.mark("process", f"{self.replicas[index].name} fell; it is started again")
+            await self.start(index)
 
     async def start(self, index: int, *, within: float | None = None) -> None:
         """Start one instance and wait until it answers a request.
@@ -193,9 +209,11 @@ class Service:
         )
 
     async def revive(self) -> list[str]:
-        """Start again what has fallen; return the names of those that fell by themselves."""
+        """Start again what has fallen or is stuck; return the names of those that fell."""
         for replica in self.replicas:
             await self._notice_the_end(replica)
+            await self._end_if_stuck(replica)
+        self._looked_at = self._clock.now()
         fallen = [f"{r.name}{await r.excess()}" for r in self.replicas if r.fallen]
         for index, replica in enumerate(self.replicas):
             if not replica.running:
@@ -210,6 +228,25 @@ class Service:
             reply = await client.send(Request("GET", self._health[0]), deadline=_PING_SECONDS)
         if reply.error in {Trouble.REFUSED, Trouble.RESET}:
             await replica.sandbox.wait(_DYING_SECONDS)
+
+    async def _end_if_stuck(self, replica: Replica) -> None:
+        """End an instance that left requests without an answer and still gives none.
+
+        What a check did to it must not count against it in the next one.
+        """
+        since = self._journal.since(self._looked_at)
+        silent = {m.replica for m in since if isinstance(m, HttpExchange) and m.status is None}
+        if not replica.running or replica.name not in silent:
+            return
+        async with HttpClient([replica.endpoint()], record=_forget, clock=self._clock) as client:
+            for path in self._health:
+                reply = await client.send(Request("GET", path), deadline=_STUCK_SECONDS)
+                if reply.error is Trouble.TIMEOUT and replica.sandbox is not None:
+                    told = f"{replica.name} answers nothing any more; it is started again"
+                    self._journal.mark("process", told)
+                    replica.expected_down = True
+                    await replica.sandbox.kill()
+                    return
 
     def running(self, index: int) -> bool:
         """Whether the instance's main process lives."""

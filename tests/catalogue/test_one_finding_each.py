@@ -1,4 +1,4 @@
-"""A service whose books never reach PostgreSQL is told so once, and not accused of the rest."""
+"""One mistake of a service is one finding: it is not accused of what only follows from it."""
 
 from pathlib import Path
 
@@ -73,14 +73,14 @@ RESTING = (
 )
 
 
-async def _judged(folder: Path, *only: str) -> Judgement:
+async def _judged(folder: Path, *only: str, service: str = SERVICE) -> Judgement:
     try:
         await choose_driver()
     except InfrastructureError:
         pytest.skip("this machine permits no sandbox")
     source = folder / "service"
     source.mkdir()
-    (source / "app.py").write_text(SERVICE)
+    (source / "app.py").write_text(service)
     (source / "acidtest.toml").write_text('stack = "python"\nstart = "python3 app.py"\n')
     events: list[Event] = []
     request = GradeRequest(
@@ -101,3 +101,19 @@ async def test_books_in_a_file_are_one_finding_that_names_the_file(tmp_path: Pat
     resting = {name: by_check[name].status.value for name in RESTING}
     assert set(resting.values()) == {"skipped"}, resting
     assert all("rests on R9" in by_check[name].message for name in RESTING)
+
+
+async def test_a_service_stuck_by_one_check_is_asked_the_next(tmp_path: Path) -> None:
+    """Who stops answering in one check loses that one, and answers again in the next."""
+    stuck = SERVICE.replace("ThreadingHTTPServer", "HTTPServer").replace(
+        'elif self.path.endswith("/reviews"):\n',
+        'elif self.path.endswith("/reviews"):\n'
+        "            while self.book() > 1_000_000:\n"
+        "                time.sleep(1)\n",
+    )
+    unknown, following = "reviews_of_an_unknown_book_are_404", "adding_a_review_answers_201"
+
+    judgement = await _judged(tmp_path, unknown, following, service=stuck)
+
+    statuses = {result.check: result.status.value for result in judgement.results}
+    assert statuses == {unknown: "fail", following: "pass"}
