@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from acidtest.core.clock import RunClock
 from acidtest.core.evidence import HttpExchange
-from acidtest.grader.client import Endpoint, HttpClient, Request, Trouble
+from acidtest.grader.client import Endpoint, HttpClient, Request, Trouble, accepts
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -179,6 +179,18 @@ async def test_nobody_listening_is_refused() -> None:
             raw = await client.raw(b"x")
 
     assert [reply.error, raw.error] == [Trouble.REFUSED, Trouble.REFUSED]
+
+
+async def test_a_knock_tells_whether_somebody_listens() -> None:
+    """A bound port accepts nothing, a listening one does, even before anybody answers there."""
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        endpoint = Endpoint(name="a", port=port.getsockname()[1])
+        before = await accepts(endpoint, deadline=5)
+        port.listen(1)
+        after = await accepts(endpoint, deadline=5)
+
+    assert [before, after] == [False, True]
 
 
 async def test_a_reset_is_named() -> None:

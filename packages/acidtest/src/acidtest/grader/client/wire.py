@@ -33,6 +33,21 @@ async def exchange_bytes(
     return answer
 
 
+async def accepts(endpoint: Endpoint, *, deadline: float) -> bool:
+    """Whether something listens there: far cheaper than a request, for who asks again and again."""
+    connection = (endpoint.socket_factory or _host_socket)()
+    try:
+        connection.setblocking(False)
+        async with asyncio.timeout(deadline):
+            where = (endpoint.host, endpoint.port)
+            await asyncio.get_running_loop().sock_connect(connection, where)
+    except OSError:  # TimeoutError is one of them
+        return False
+    finally:
+        connection.close()
+    return True
+
+
 async def _connect(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     make = endpoint.socket_factory or _host_socket
     connection = make()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from acidtest.core.errors import HarnessError, SubmissionError
 from acidtest.core.evidence import HttpExchange, LogLine, clip
-from acidtest.grader.client import Endpoint, HttpClient, Reply, Request, Trouble
+from acidtest.grader.client import Endpoint, HttpClient, Reply, Request, Trouble, accepts
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.sandbox import MIB, Limits, OnLine, Sandbox, Usage
 
@@ -185,6 +185,10 @@ class Service:
                     break
                 if not replica.running:
                     raise await self._gone(replica)
+                # While it boots, requests would take the processor from what they wait for.
+                if last is None and not await accepts(replica.endpoint(), deadline=_POLL * 10):
+                    await asyncio.sleep(_POLL)
+                    continue
                 last = await client.send(Request("GET", path), deadline=max(0.1, min(5.0, left)))
                 if last.status is not None and last.status < _SERVER_ERROR:
                     return
@@ -194,7 +198,7 @@ class Service:
                 await asyncio.sleep(_POLL)
         raise SubmissionError(
             f"{replica.name} did not answer on its port within {within:.0f} s"
-            f" ({last.error.sentence if last and last.error else 'nothing came'})."
+            f" ({(last.error if last and last.error else Trouble.REFUSED).sentence})."
             " It must listen on 0.0.0.0:$PORT.",
             log=replica.sandbox.log_tail() if replica.sandbox else "",
         )

@@ -4,7 +4,8 @@ import asyncio
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -263,11 +264,17 @@ def _identifier(name: str) -> str:
 
 
 def _size(folder: Path) -> int:
+    """Asked twice a second while checks run: hence no paths, only what the directories hold."""
     total = 0
-    for place, _, files in os.walk(folder):
-        for file in files:
-            try:
-                total += (Path(place) / file).lstat().st_blocks * 512
-            except OSError:  # it went away between listing and looking
-                continue
+    for entry in _entries(str(folder)):
+        with suppress(OSError):  # it went away between listing and looking
+            total += entry.stat(follow_symlinks=False).st_blocks * 512
     return total
+
+
+def _entries(place: str) -> Iterator[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path)
