@@ -37,6 +37,7 @@ _USER_PROCESSES = 32_768
 """By user and not by container, so it must not bite: an image's user may have the number of
 somebody on this machine, whose own processes count. What Podman asks for itself may be refused."""
 _INSIDE = "/.acidtest"
+_PID_FILE = "pid"
 _WRITTEN = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - inside
 """Folders that are there to be written, also where nothing else may be; held in memory."""
 _GIVING_UP_ROOT = (
@@ -111,7 +112,7 @@ class ContainerDriver:
         )
         record_pid(spec.run_dir, child.pid)
         try:
-            first = await self._first_pid(container, child)
+            first = await self._first_pid(container, child, box)
             record_pid(spec.run_dir, first)
             # Open for reading too: the pipe then keeps the word until the container reads it.
             pipe = os.open(box.start / "go", os.O_RDWR | os.O_CLOEXEC)
@@ -123,16 +124,21 @@ class ContainerDriver:
             raise
         return ContainerSandbox(spec, held, engine=self, container=container, pipe=pipe)
 
-    async def _first_pid(self, container: str, child: Child) -> int:
+    async def _first_pid(self, container: str, child: Child, box: Box) -> int:
         async with asyncio.timeout(COMMAND_SECONDS):
             while child.returncode is None:
-                state = await self.command("inspect", "--format", "{{.State.Pid}}", container)
-                text = state.output.strip()
-                if state.returncode == 0 and text.isdigit() and int(text):
+                text = await self._said_pid(container, box)
+                if text.isdigit() and int(text):
                     return int(text)
                 await asyncio.sleep(_POLL_SECONDS)
         await child.drain()
         raise InfrastructureError(f"{self.name} did not start it: {child.kept.text()}")
+
+    async def _said_pid(self, container: str, box: Box) -> str:
+        if self.name == "podman":
+            return _text(box.path / _PID_FILE)
+        state = await self.command("inspect", "--format", "{{.State.Pid}}", container)
+        return state.output.strip() if state.returncode == 0 else ""
 
     def _check_layer(self, spec: SandboxSpec, first: int) -> None:
         if not spec.read_only and upper_layer(first) is None:
@@ -147,6 +153,8 @@ class ContainerDriver:
         return [
             *_limiting(spec),
             *_placing(spec, box),
+            # Docker has no such option and is asked; asking Podman would cost a process each time.
+            *(("--pidfile", str(box.path / _PID_FILE)) if self.name == "podman" else ()),
             *(f"--cap-add={name}" for name in (_GIVING_UP_ROOT if root else ())),
             *("--entrypoint", "/bin/sh", image, f"{_INSIDE}/start"),
         ]
@@ -303,3 +311,10 @@ def _write_script(box: Box, spec: SandboxSpec) -> None:
         f"exec /bin/sh -c {shlex.quote(replacing_shell(spec.command))}\n"
     )
     script.chmod(0o644)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from ._watch import watch_disk
 
 Pull = Literal["always", "missing", "never"]
 _LOOK_SECONDS = 0.1
+_KILLED = re.compile(r"exit status 137|exit code:? 137|signal: killed")
+_ERROR_CHARACTERS = 2_000
 _LEAST_FREE = 1024 * MIB
 
 
@@ -141,9 +144,13 @@ class _Building:
             for task in self._watching.values():
                 task.cancel()
             await self._end()
-        if code and self._pen is not None and self._pen.memory_ran_out:
+        if code and self._killed() and self._pen is not None and self._pen.memory_ran_out:
             return ImageEnd(code, f"took more than {self._order.limits.memory_bytes // MIB} MiB")
         return ImageEnd(code, self._overstepped)
+
+    def _killed(self) -> bool:
+        # Files that were only read count for the peak too, so the peak alone proves nothing.
+        return _KILLED.search(self._child.kept.text()[-_ERROR_CHARACTERS:]) is not None
 
     async def _look(self) -> None:
         if self._pen is not None:
