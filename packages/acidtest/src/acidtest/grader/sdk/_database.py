@@ -208,7 +208,8 @@ def _copied(column: Column, changes: Mapping[str, str]) -> str | None:
     if column.name in changes:
         return changes[column.name]
     own = f"t.{quote(column.name)}"
-    if column.generated or (column.in_unique and column.has_default):
+    drawn = column.generated or column.identity
+    if drawn or (column.in_unique and column.has_default):
         return None
     if not column.in_unique:
         return own
