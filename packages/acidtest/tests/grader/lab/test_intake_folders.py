@@ -157,6 +157,18 @@ async def test_a_packed_repository_is_read_too(repository: Path, tmp_path: Path)
     assert taken.commit == _git(repository, "rev-parse", "HEAD")
 
 
+async def test_a_bare_repository_gives_its_newest_commit(repository: Path, tmp_path: Path) -> None:
+    """A repository without a work tree is taken by its HEAD, not as a folder of git's own files."""
+    bare = tmp_path / "mirror"
+    _git(tmp_path, "clone", "--quiet", "--bare", str(repository), str(bare))
+
+    taken = await take_in(str(bare), tmp_path / "copy")
+
+    assert taken.commit == _git(repository, "rev-parse", "HEAD")
+    assert (taken.root / "main.py").is_file()
+    assert not (taken.root / "HEAD").exists()
+
+
 @pytest.mark.parametrize("name", ["main", "v1", "short"])
 async def test_one_commit_of_a_local_repository(
     repository: Path, tmp_path: Path, name: str

@@ -43,6 +43,18 @@ def test_a_run_without_checks_says_what_to_do(
     snapshot(f"console-{outcome}.txt", sample.normalised(_written(console)))
 
 
+def test_a_message_of_several_lines_keeps_them(sample: ModuleType) -> None:
+    """What was looked for when nothing was recognised is a list, not one line with marks in it."""
+    console = plain_console()
+    judgement = sample.unjudged(Outcome.NOT_BUILT)
+    told = judgement.model_copy(update={"message": "not recognised. Looked for:\n  - a Procfile"})
+
+    with ConsoleReport(console) as report:
+        report(RunFinished(at=1.0, judgement=told))
+
+    assert "Not recognised. Looked for:\n  - a Procfile\n" in _written(console)
+
+
 def test_a_terminal_gets_no_control_sequence_of_the_submission(sample: ModuleType) -> None:
     """On a terminal the only escape sequences are rich's own colours and cursor moves."""
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")

@@ -14,6 +14,7 @@ from acidtest.grader.reports.inert import visible
 _BAR = 20
 _WHY = 240
 _LOG_LINES = 15
+_MESSAGE_LINES = 20
 _MAX_UNSURE = 10
 _MAX_NAMES = 4
 _INDENT = "         "
@@ -131,7 +132,8 @@ def _bar(group: GroupPoints) -> tuple[int, int, int]:
 
 def _unjudged(judgement: Judgement, width: int) -> Iterator[Text]:
     yield line((wording.OUTCOME_HEADLINES[judgement.outcome], "bold red"))
-    yield line(wording.sentence(judgement.message))
+    for row in wording.sentence(judgement.message).splitlines()[:_MESSAGE_LINES]:
+        yield line(row)
     yield line((wording.OUTCOME_MEANINGS[judgement.outcome], "dim"))
     tail = visible(judgement.log).splitlines()[-_LOG_LINES:]
     if tail:

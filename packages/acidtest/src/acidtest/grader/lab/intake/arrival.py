@@ -86,6 +86,8 @@ def _land(source: str, tree: Path, scratch: Path, budget: Budget) -> _Landed:
         landing = Landing(tree, budget)
         return _land_url(where, name, landing, scratch)
     path = Path(source).expanduser()
+    if path.is_dir() and _is_bare(path):
+        return _land_commit(path, "HEAD", Landing(tree, budget), scratch)
     if path.is_dir():
         return _land_folder(path, Landing(tree, budget), scratch)
     if path.is_file():
@@ -94,6 +96,11 @@ def _land(source: str, tree: Path, scratch: Path, budget: Budget) -> _Landed:
     if name is not None and repository.is_dir():
         return _land_commit(repository, name, Landing(tree, budget), scratch)
     raise UsageError(f"there is no folder, archive or repository at `{shown(source)}`")
+
+
+def _is_bare(path: Path) -> bool:
+    """Whether a folder is a repository without files of its own, as `git clone --mirror` makes."""
+    return (path / "HEAD").is_file() and (path / "objects").is_dir() and (path / "refs").is_dir()
 
 
 def _land_folder(path: Path, landing: Landing, scratch: Path) -> _Landed:
