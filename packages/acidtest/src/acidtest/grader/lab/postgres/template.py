@@ -149,9 +149,12 @@ async def _run(identity: Identity, *command: str) -> None:
     try:
         _, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise InfrastructureError(f"{command[0]} took longer than {_PATIENCE:.0f} s") from None
+    finally:
+        # Also when we are cancelled: it would go on writing into a folder that is being removed.
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         words = " ".join(said.decode(errors="replace").split())[:300]
         raise InfrastructureError(f"{command[0]} ended with {process.returncode}: {words}")
