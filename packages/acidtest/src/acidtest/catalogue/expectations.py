@@ -20,6 +20,8 @@ class Suspect(_Model):
     """The mistake in a sentence."""
     fails: tuple[str, ...] = Field(min_length=1)
     """The checks that must fail, and no other may."""
+    may: tuple[str, ...] = ()
+    """Checks that find the mistake only sometimes, such as one that draws interleavings."""
 
 
 class Kept(_Model):
