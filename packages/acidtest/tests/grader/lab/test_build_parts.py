@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from acidtest.core.errors import InfrastructureError, SubmissionError
+from acidtest.grader.lab.build.entry_point import other_entry
 from acidtest.grader.lab.build.failure import of_command, of_installing
 from acidtest.grader.lab.build.local_packages import fingerprint_of_folders
 from acidtest.grader.lab.build.requirements import (
@@ -294,3 +295,25 @@ def test_pipes_left_by_a_build_are_removed(tmp_path: Path) -> None:
 
     assert clean_tree(tmp_path) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
+
+@pytest.mark.parametrize(
+    ("start", "said_by", "built", "other"),
+    [
+        ("node dist/main", "package.json", "dist/src/main.js", "node dist/src/main.js"),
+        ("node ./dist/index.js", "package.json", "dist/src/index.js", "node dist/src/index.js"),
+        ("node dist/main", "package.json", "dist/main.js", None),
+        ("node dist/main", "package.json", "dist/other/main.js", None),
+        ("node dist/main", "acidtest.toml", "dist/src/main.js", None),
+        ("node dist/../../main", "package.json", "dist/src/main.js", None),
+        ("node dist/main --inspect", "package.json", "dist/src/main.js", None),
+    ],
+)
+def test_what_was_built_beside_the_named_file_is_found(
+    tmp_path: Path, start: str, said_by: str, built: str, other: str | None
+) -> None:
+    """A start script that misses the folder TypeScript keeps is mended; nothing else is guessed."""
+    (tmp_path / built).parent.mkdir(parents=True)
+    (tmp_path / built).write_text("")
+
+    assert other_entry(start, tmp_path, said_by=said_by) == other

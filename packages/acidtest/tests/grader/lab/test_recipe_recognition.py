@@ -309,6 +309,8 @@ def _package(**content: object) -> str:
          "node src/server.js", None, None),
         ({"package.json": _package(main="lib.js"), "lib.js": ""}, "node lib.js", None, None),
         ({"package.json": _package(), "index.js": ""}, "node index.js", None, None),
+        ({"package.json": _package(main="index.js", devDependencies={"ts-node-dev": "2"}),
+          "src/index.ts": ""}, "ts-node src/index.ts", None, None),
         ({"package.json": _package(scripts={"start": "npm run x"})}, "npm run start", None, None),
         ({"package.json": _package(scripts={"start": "node dist/main.js", "build": "tsc"})},
          "node dist/main.js", None, "build"),

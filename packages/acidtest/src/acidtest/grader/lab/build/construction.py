@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from acidtest.core.errors import AcidTestError, InfrastructureError, SubmissionError
+from acidtest.grader.lab.build.entry_point import other_entry
 from acidtest.grader.lab.build.failure import of_command
 from acidtest.grader.lab.build.go_program import go_environment
 from acidtest.grader.lab.build.image import image_of
@@ -70,12 +71,18 @@ async def build(
         if isinstance(error, SubmissionError) and not error.log:
             error.log = workshop.log_tail
         raise
+    notes, completed = environment.notes, None
+    start = other_entry(recipe.start, tree / submission.subdirectory, said_by=recipe.source)
+    if start is not None:
+        completed = recipe.model_copy(update={"start": start})
+        notes = (*notes, f"`{recipe.start}` names nothing that was built; `{start}` was run")
     return Built(
         app_tree=tree,
         cwd=_cwd(submission),
         mounts=environment.mounts,
         env=_run_environment(environment),
-        notes=environment.notes,
+        notes=notes,
+        recipe=completed,
         log_tail=workshop.log_tail,
         seconds=time.monotonic() - began,
         cached=environment.cached,

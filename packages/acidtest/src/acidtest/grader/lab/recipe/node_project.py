@@ -37,7 +37,10 @@ _MAINS = (
     "src/server.js",
     "src/index.js",
     "src/app.js",
+    "src/main.js",
 )
+_TYPED_RUNNERS = (("tsx", "tsx"), ("ts-node", "ts-node"), ("ts-node-dev", "ts-node"))
+"""What runs TypeScript by the package that brings it."""
 _LISTEN = re.compile(r"\.listen\(\s*(\d{2,5})\b")
 _FOR_DEVELOPMENT = re.compile(r"\b(nodemon|ts-node-dev|tsx watch|--watch)\b")
 _OTHER_SCRIPT = re.compile(r"\b(npm|yarn|pnpm|npx)\b")
@@ -112,9 +115,17 @@ def _start(
         return (f"npm run {name}" if wrapped else text), notes
     main = package.get("main")
     file = main if isinstance(main, str) and sources.has(main) else sources.first(*_MAINS)
-    if file is None:
+    if file is not None:
+        return f"node {file}", [f"package.json has no start script; {file} is run"]
+    typed = sources.first(*(name.removesuffix("js") + "ts" for name in _MAINS))
+    runner = next((run for name, run in _TYPED_RUNNERS if name in _tools(package)), None)
+    if typed is None or runner is None:
         return None, []
-    return f"node {file}", [f"package.json has no start script; {file} is run"]
+    return f"{runner} {typed}", [f"package.json has no start script; `{runner} {typed}` is run"]
+
+
+def _tools(package: dict[str, Any]) -> dict[str, str]:
+    return {**_strings(package.get("devDependencies")), **_strings(package.get("dependencies"))}
 
 
 def _needs_build(start: str, scripts: dict[str, str]) -> bool:

@@ -162,7 +162,7 @@ def _nothing_fits(root: Path) -> str:
     lines += [f"  - {what}" for what in _LOOKED_FOR]
     if inner := _inner_services(root):
         named = ", ".join(f"`{name}`" for name in inner)
-        lines.append(f"It looks as if the service lies in {named}: name that folder instead.")
+        lines.append(f"It looks as if the service lies in {named}: name it with --subdir.")
     lines += ["Say it in a file of this kind:", *(f"  {line}" for line in _example())]
     return "\n".join(lines)
 
