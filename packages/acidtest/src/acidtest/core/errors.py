@@ -39,3 +39,12 @@ class HarnessError(AcidTestError):
 
 class InfrastructureError(HarnessError):
     """The machine lacks something AcidTest needs, or refused it."""
+
+
+def sole(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error of a task group that says why the rest was cancelled: its first leaf.
+
+    Trouble of ours comes before the candidate's: what happened beside it proves nothing.
+    """
+    leaves = [sole(e) if isinstance(e, BaseExceptionGroup) else e for e in group.exceptions]
+    return min(leaves, key=lambda error: isinstance(error, SubmissionError))

@@ -19,6 +19,7 @@ from acidtest.core.errors import (
     InfrastructureError,
     SubmissionError,
     UsageError,
+    sole,
 )
 from acidtest.core.events import Event, Listener, Progress, RunFinished, RunStarted, StageFinished
 from acidtest.core.evidence import clip
@@ -157,11 +158,11 @@ class Grading:
         stack.callback(directory.close)
         cache = state / "cache"
         try:
-            async with asyncio.TaskGroup() as group:
-                starting = group.create_task(Cluster.start(directory.path, cache_dir=cache))
-                building = group.create_task(self._build(driver, directory.path, cache))
-        except* AcidTestError as errors:
-            raise errors.exceptions[0] from None
+            async with asyncio.TaskGroup() as tasks:
+                starting = tasks.create_task(Cluster.start(directory.path, cache_dir=cache))
+                building = tasks.create_task(self._build(driver, directory.path, cache))
+        except BaseExceptionGroup as group:
+            raise sole(group) from None
         finally:
             if starting.done() and not starting.cancelled() and starting.exception() is None:
                 stack.push_async_callback(starting.result().stop)

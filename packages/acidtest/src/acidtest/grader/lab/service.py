@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from signal import SIGINT, SIGKILL, SIGTERM, Signals
 from typing import NamedTuple
 
-from acidtest.core.errors import HarnessError, SubmissionError
+from acidtest.core.errors import HarnessError, SubmissionError, sole
 from acidtest.core.evidence import HttpExchange, LogLine, clip
 from acidtest.grader.client import Endpoint, HttpClient, Reply, Request, Trouble, accepts
 from acidtest.grader.lab.journal import Journal
@@ -130,11 +130,11 @@ class Service:
             SubmissionError: one ended or did not answer in time; carries the end of its log.
         """
         try:
-            async with asyncio.TaskGroup() as group:
+            async with asyncio.TaskGroup() as tasks:
                 for index in range(len(self.replicas)):
-                    group.create_task(self._start_beside_others(index))
-        except* SubmissionError as errors:
-            raise errors.exceptions[0] from None
+                    tasks.create_task(self._start_beside_others(index))
+        except BaseExceptionGroup as group:
+            raise sole(group) from None
 
     async def _start_beside_others(self, index: int) -> None:
         """Start one instance; one that falls where there are others is started once more.
