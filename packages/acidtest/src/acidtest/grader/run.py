@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import zip_longest
 
 from acidtest.catalogue.problem import GroupSpec, Problem
 from acidtest.core.errors import SubmissionError
@@ -9,6 +10,7 @@ from acidtest.core.events import CheckFinished, CheckStarted, Event, GroupStarte
 from acidtest.core.evidence import Evidence, clip
 from acidtest.core.result import CheckResult
 from acidtest.core.verdict import Kind, Owner, Status
+from acidtest.grader.ahead import Ahead
 from acidtest.grader.judging import judge
 from acidtest.grader.lab.lab import Lab
 from acidtest.grader.lab.world import World, WorldPlan
@@ -37,13 +39,25 @@ class Run:
         self._seed = seed
         self._emit = emit
         self._ready = ready_seconds
+        self._ahead = Ahead(self._world)
+        self._after: GroupSpec | None = None
+        """The group whose world may be made while this one is judged."""
 
     async def judge_all(self, checks: Sequence[Check]) -> dict[str, CheckResult]:
         """Judge every check and return the verdicts by id."""
-        for group in self._problem.groups:
-            inside = [check for check in checks if check.info.group == group.name]
-            if inside:
-                await self._judge_group(group, inside)
+        inside = [
+            (group, [check for check in checks if check.info.group == group.name])
+            for group in self._problem.groups
+        ]
+        asked = [(group, mine) for group, mine in inside if mine]
+        following = [group for group, _ in asked[1:]]
+        try:
+            for (group, mine), after in zip_longest(asked, following):
+                self._after = after if _undisturbed(group, mine) else None
+                await self._judge_group(group, mine)
+                await self._ahead.drop(keep=after)
+        finally:
+            await self._ahead.drop()
         return self.results
 
     async def _judge_group(self, group: GroupSpec, checks: Sequence[Check]) -> None:
@@ -67,7 +81,9 @@ class Run:
         if not runnable:
             return
         try:
-            async with self._world(group) as world:
+            async with self._ahead.world(group) as world:
+                if self._after is not None:
+                    self._ahead.prepare(self._after)
                 doubtful, waiting = await self._judge_in(world, runnable)
         except SubmissionError as error:
             self._not_started(runnable, error)
@@ -103,7 +119,7 @@ class Run:
     async def _confirm(self, group: GroupSpec, check: Check) -> None:
         """Ask once more on a fresh world: a timing only counts twice, a crash of ours never."""
         try:
-            async with self._world(group) as world:
+            async with self._ahead.world(group) as world:
                 again = await self._judge(check, world)
         except SubmissionError as error:
             self._not_started([check], error)
@@ -163,6 +179,12 @@ _CONSEQUENCES = (
 def _needs_confirmation(check: Check, result: CheckResult) -> bool:
     timing = check.info.kind is Kind.TIMING and result.status in {Status.FAIL, Status.PARTIAL}
     return timing or result.status is Status.VOID
+
+
+def _undisturbed(group: GroupSpec, checks: Iterable[Check]) -> bool:
+    """Whether a service that boots beside these checks cannot change what they find."""
+    timed = any(check.info.kind is Kind.TIMING for check in checks)
+    return group.quick and group.replicas == 1 and not timed
 
 
 def _skipped(check: Check, reason: str) -> CheckResult:
