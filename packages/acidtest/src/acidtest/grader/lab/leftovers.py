@@ -208,7 +208,7 @@ def _processes_of(run_dir: Path, groups: Iterable[Path]) -> set[int]:
     for group in groups:
         _thaw_group(group)
         # Container engines make groups of their own below.
-        for inner in (group, *_groups_below(group)):
+        for inner in groups_within(group):
             found |= {int(line) for line in _lines(inner / "cgroup.procs") if line.isdigit()}
     found |= marked_processes(run_dir.name)
     found |= descendants(found)
@@ -269,9 +269,10 @@ def _thaw_group(group: Path) -> None:
             continue
 
 
-def _groups_below(group: Path) -> list[Path]:
-    """Return the control groups inside `group`, the innermost first."""
-    return sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
+def groups_within(group: Path) -> list[Path]:
+    """Return `group` and the control groups inside it, the innermost first."""
+    # Not a glob: groups vanish while they are looked at, and only a walk takes that calmly.
+    return [Path(folder) for folder, _, _ in os.walk(group, topdown=False)]
 
 
 def remove_group(group: Path) -> bool:
@@ -279,9 +280,8 @@ def remove_group(group: Path) -> bool:
     deadline = time.monotonic() + 1.0
     while group.is_dir():
         try:
-            for inner in _groups_below(group):
+            for inner in groups_within(group):
                 inner.rmdir()
-            group.rmdir()
         except OSError:
             # The kernel lets go of a dead process a moment after it is gone from /proc.
             if time.monotonic() > deadline:

@@ -13,7 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from acidtest.grader.lab.leftovers import record_cgroup, record_container, remove_group
+from acidtest.grader.lab.leftovers import (
+    groups_within,
+    record_cgroup,
+    record_container,
+    remove_group,
+)
 
 from ._cgroups import Group, Groups, Version1, Version2
 from ._model import Limits
@@ -96,9 +101,9 @@ class Pen:
 
     def _pids(self) -> Iterator[int]:
         # Every tree knows the same processes.
-        for file in self._group.paths[0].rglob("cgroup.procs"):
+        for group in groups_within(self._group.paths[0]):
             with suppress(OSError):
-                yield from (int(word) for word in file.read_text().split())
+                yield from (int(word) for word in (group / "cgroup.procs").read_text().split())
 
 
 def upper_layer(pid: int) -> Path | None:
