@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _QUIET_SECONDS = 1.0
+IDLE = 0.15
+"""More foreign load than this, and times tell more about the others than about us."""
 
 
 class Meter:
@@ -41,8 +43,8 @@ def foreign_load() -> float:
     return meter.busy
 
 
-def facts() -> list[str]:
-    """One line for each thing that the figures depend on."""
+def facts(foreign: float) -> list[str]:
+    """One line for each thing that the figures depend on; `foreign` is what others use."""
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return [
         f"processors   {os.cpu_count()} ({_processor()})",
@@ -50,7 +52,7 @@ def facts() -> list[str]:
         f"system       {platform.platform()}",
         f"python       {platform.python_version()}",
         f"load average {load}",
-        f"others use   {foreign_load():.0%} of the processors while this benchmark does nothing",
+        f"others use   {foreign:.0%} of the processors while this benchmark does nothing",
     ]
 
 
