@@ -157,7 +157,7 @@ def _expect_shape(answer: Answer, usual: Answer, what: str) -> None:
 
 @check("R7", group="database_faults", requires=(BASE,))
 async def a_lost_database_gives_nothing_internal_away(env: Env) -> None:
-    """Errors of a database that is away show no stack trace, SQL, address or secret."""
+    """Without a database no answer shows a stack trace, SQL text, a file path or a secret."""
     book_id = await _healthy(env)
     start = env.now()
     await env.cache.flushdb()

@@ -109,7 +109,7 @@ def _value(pattern: str, mark: str, *, tame: bool) -> str:
 
 @check("R7", group="security", weight=2, requires=(BASE,))
 async def errors_give_nothing_internal_away(env: Env) -> None:
-    """No error shows a stack trace, SQL text, a message of the database, a file path or a secret.
+    """No error shows a stack trace, SQL text, a file path of the server or a secret.
 
     Brings about every kind of error that a client can bring about, and searches body and headers.
     """
