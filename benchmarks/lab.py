@@ -36,7 +36,9 @@ def main() -> int:
     print()
     print(f"over the target: {', '.join(missed)}" if missed else "every target is met")
     if foreign > machine.IDLE:
-        print("the machine had other work: shares and memory hold, seconds do not; measure again")
+        print(
+            "the machine had other work: memory holds, times do not, nor shares that spread; measure again"
+        )
     return 1 if missed else 0
 
 
