@@ -36,9 +36,7 @@ def main() -> int:
     print()
     print(f"over the target: {', '.join(missed)}" if missed else "every target is met")
     if foreign > machine.IDLE:
-        print(
-            "the machine had other work: memory holds, times do not, nor shares that spread; measure again"
-        )
+        print("the machine had other work: memory holds, times and shares do not; measure again")
     return 1 if missed else 0
 
 
