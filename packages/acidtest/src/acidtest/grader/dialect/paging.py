@@ -168,7 +168,8 @@ class _Count(NamedTuple):
 
 def _by_offset(reply: Reply, count: _Count, said: _Said, offered: Offered) -> Request | None:
     given = _query(reply)
-    full = count.limit is not None and count.size >= count.limit
+    # Who does not say how long its pages are may have more; the page after the last one is empty.
+    full = count.limit is None or count.size >= count.limit
     here = said.number("offset", "skip")
     if offered.offset or here is not None:
         name = offered.offset or ("offset" if said.number("offset") is not None else "skip")

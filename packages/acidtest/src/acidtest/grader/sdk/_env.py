@@ -154,7 +154,9 @@ class Env:
             reply = await self.http.send(following, replica=replica)
             answer = Answer(reply, operation=operation, dialect=self.dialect)
             answer.expect({200}, f"The next page of {operation} does not answer 200")
-            if not answer.items:
+            known = {str(item.get("id")) for item in items}
+            if all(str(item.get("id")) in known for item in answer.items):
+                # Empty, or the same page once more, as from a list that ignores its parameters.
                 break
             items += answer.items
         return items
