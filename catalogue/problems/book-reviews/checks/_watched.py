@@ -71,6 +71,26 @@ class FillAfterRead:
         return bool(Seen(self._env.journal.sql(since=self._since, replica=self._replica)).reads)
 
 
+async def until_cached(env: Env, *, within: float = 3.0) -> bool:
+    """Ask for the list until every instance answers it without SQL, or until the time is over.
+
+    What is planted in a cache shows only while it is used, and some services rightly leave it
+    alone for a moment after a fault or a write.
+    """
+    give_up = env.now() + within
+    for replica in range(env.replicas):
+        while not await _served_from_cache(env, replica):
+            if env.now() > give_up:
+                return False
+    return True
+
+
+async def _served_from_cache(env: Env, replica: int) -> bool:
+    async with env.watch() as seen:
+        answer = await env.call("list_books", replica=replica, deadline=5.0)
+    return answer.status == 200 and not seen.work
+
+
 def replica_name(env: Env, number: int) -> str:
     """Return the name under which proxies know an instance."""
     return env.service.replicas[number].name

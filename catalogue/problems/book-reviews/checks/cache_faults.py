@@ -7,6 +7,7 @@ from acidtest.grader.sdk import SAFETY, TIMING, Env, Item, SubmissionError, chec
 
 from ._operations import Shelf, ask_all, prepare, slowest
 from ._shelf import BASE, add_book, new_book, stored, with_id
+from ._watched import until_cached
 
 _ALLOWED_WAIT = 1.0
 _SLACK = 1.5
@@ -18,7 +19,6 @@ _GRACE = 2.0
 _START_SECONDS = 30.0
 _LONG = 75.0
 """Seconds for checks that wait for a recovery; a bad service must not make them void."""
-_WARM = 3.0
 _WATCHED = 8.0
 
 
@@ -64,12 +64,7 @@ async def _endure(
 ) -> None:
     shelf = await prepare(env)
     usual = slowest(await ask_all(env, shelf, deadline=_DEADLINE)).answer.seconds
-
-    async def in_use() -> bool:
-        return await _served_from_cache(env)
-
-    # A service that leaves the cache alone just now, because of the fault before, shows nothing.
-    await env.until(in_use, within=_WARM, every=0.1)
+    await until_cached(env)
     async with fault():
         for _ in range(_ROUNDS):
             await _expect_right(env, shelf, how, usual)
@@ -114,21 +109,12 @@ async def a_cache_that_is_back_is_used_again(env: Env) -> None:
             for _ in range(_ROUNDS):
                 await ask_all(env, shelf, deadline=_DEADLINE)
 
-        async def used_again() -> bool:
-            return await _served_from_cache(env)
-
-        if not await env.until(used_again, within=_BACK_IN_USE + _GRACE, every=0.2):
+        if not await until_cached(env, within=_BACK_IN_USE + _GRACE):
             fail(
                 f"After the cache was {how} for a moment it is not used any more",
                 expected=f"GET /books without SQL within {_BACK_IN_USE:.0f} s",
                 observed="every list still asks the database",
             )
-
-
-async def _served_from_cache(env: Env) -> bool:
-    async with env.watch() as seen:
-        answer = await env.call("list_books", replica=0)
-    return answer.status == 200 and not seen.work
 
 
 @check("R13", group="cache_faults", kind=SAFETY, weight=2, requires=(BASE,), deadline=_LONG)
@@ -140,11 +126,7 @@ async def a_book_added_while_the_cache_was_down_is_in_the_list(env: Env) -> None
     """
     await add_book(env)
     for fault, how in ((env.redis.refused, "refused connections"), (env.redis.stalled, "silent")):
-
-        async def warm() -> bool:
-            return await _served_from_cache(env)
-
-        await env.until(warm, within=_WARM, every=0.1)
+        await until_cached(env)
         async with fault():
             answer = await env.call("create_book", new_book(env), deadline=_DEADLINE)
             book = stored(answer, "a book can be added while the cache is down")

@@ -8,7 +8,7 @@ from acidtest.grader.sdk import SAFETY, Answer, Env, Item, Unmet, check, fail, u
 
 from ._elsewhere import rests_on_postgres
 from ._shelf import BASE, add_book, new_book, stored, with_id
-from ._watched import FillAfterRead, LastingWrite, replica_name
+from ._watched import FillAfterRead, LastingWrite, replica_name, until_cached
 
 _REACH = 3.0
 _WRITER_SECONDS = 2.0
@@ -31,6 +31,7 @@ async def a_delayed_cache_write_brings_no_old_list_back(env: Env) -> None:
     """
     await rests_on_postgres(env)
     await add_book(env, replica=0)
+    await until_cached(env)
     await _cold(env)
     fill = FillAfterRead(env, replica_name(env, 0))
     with env.redis.gate(fill) as gate:
@@ -50,6 +51,7 @@ async def a_delayed_database_read_brings_no_old_list_back(env: Env) -> None:
     """
     await rests_on_postgres(env)
     await add_book(env, replica=0)
+    await until_cached(env)
     for text in await _reads_of_a_cold_list(env):
         await _cold(env)
         matches = _reads(replica_name(env, 0), text)
@@ -67,6 +69,7 @@ async def a_list_read_before_the_commit_does_not_outlive_it(env: Env) -> None:
     """
     await rests_on_postgres(env)
     await add_book(env, replica=0)
+    await until_cached(env)
     await _cold(env)
     with env.postgres.gate(LastingWrite(replica_name(env, 0))) as gate:
         async with asyncio.TaskGroup() as group:
