@@ -52,6 +52,6 @@ async def stage(staging: ModuleType, kept: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ACIDTEST_CATALOGUE", str(made.catalogue))
     monkeypatch.setattr(tempfile, "tempdir", str(made.temp))
     yield made
-    left = made.left_behind()
+    left = await made.settled()
     shutil.rmtree(folder, ignore_errors=True)
     assert not left, "a run left something behind:\n" + "\n".join(left)
