@@ -122,9 +122,11 @@ class Stage:
     async def settled(self, *, within: float = 2.0) -> list[str]:
         """What is left behind for good: a question of a thread may end after its run."""
         give_up = time.monotonic() + within
-        while (left := self.left_behind()) and time.monotonic() < give_up:
+        while True:
+            left = self.left_behind()
+            if not left or time.monotonic() > give_up:
+                return left
             await asyncio.sleep(0.02)
-        return left
 
     def left_behind(self) -> list[str]:
         """Everything of this stage's runs that is still on the machine."""
