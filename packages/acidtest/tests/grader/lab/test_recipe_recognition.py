@@ -303,6 +303,27 @@ def _package(**content: object) -> str:
 
 
 @pytest.mark.parametrize(
+    ("code", "port"),
+    [
+        ("app.listen(3000);", 3000),
+        (
+            "// app.listen(process.env.PORT);\nconst db = env.DB_PORT;\nawait app.listen(3000);",
+            3000,
+        ),
+        ("app.listen(process.env.PORT || 3000);", None),
+        ("const port = config.get('PORT');\napp.listen(3000);", None),
+    ],
+)
+def test_a_port_that_is_written_into_the_code_is_offered(
+    tmp_path: Path, code: str, port: int | None
+) -> None:
+    """A service that listens on one port whatever it is told is met there."""
+    files = {"package.json": _package(scripts={"start": "node main.js"}), "main.js": code}
+
+    assert _recipe(tmp_path, files).port == port
+
+
+@pytest.mark.parametrize(
     ("files", "start", "migrate", "build"),
     [
         ({"package.json": _package(scripts={"start": "node src/server.js"})},

@@ -54,7 +54,8 @@ async def node_environment(
     return Environment(
         mounts=node.mounts,
         path=(f"{installer.cwd}/{_MODULES}/.bin", node.folder),
-        env={"NODE_ENV": "production"},
+        # Colours of a terminal that is not there only make its log hard to read.
+        env={"NODE_ENV": "production", "NO_COLOR": "1"},
         notes=tuple(installer.notes),
         cached=cached,
     )

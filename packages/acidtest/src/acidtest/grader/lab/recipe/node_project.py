@@ -42,6 +42,9 @@ _MAINS = (
 _TYPED_RUNNERS = (("tsx", "tsx"), ("ts-node", "ts-node"), ("ts-node-dev", "ts-node"))
 """What runs TypeScript by the package that brings it."""
 _LISTEN = re.compile(r"\.listen\(\s*(\d{2,5})\b")
+_READS_PORT = re.compile(r"(?<![A-Za-z0-9_])(?:APP_|SERVER_|HTTP_|API_)?PORT(?![A-Za-z0-9_])")
+"""The port of the service itself, not that of its database or its cache."""
+_COMMENT = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
 _FOR_DEVELOPMENT = re.compile(r"\b(nodemon|ts-node-dev|tsx watch|--watch)\b")
 _OTHER_SCRIPT = re.compile(r"\b(npm|yarn|pnpm|npx)\b")
 
@@ -149,7 +152,8 @@ def _migration(sources: Sources, scripts: dict[str, str], needed: dict[str, str]
 
 
 def _fixed_port(sources: Sources) -> int | None:
-    if "env.PORT" in sources.everything or "PORT" in sources.everything:
+    code = _COMMENT.sub("", "\n".join(sources.code.values()))
+    if _READS_PORT.search(code):
         return None
-    found = _LISTEN.search(sources.everything)
+    found = _LISTEN.search(code)
     return int(found[1]) if found else None
