@@ -15,6 +15,8 @@ from ._shelf import BASE, add_book, new_book, new_review, unknown_id, without
 
 _OPERATIONS = ("list_books", "create_book", "list_reviews", "create_review")
 
+_LONGEST = 300
+
 
 @check("R8", group="contract", weight=2)
 async def the_openapi_document_is_valid_and_whole(env: Env) -> None:
@@ -124,5 +126,12 @@ async def _expect_described(env: Env, answer: Answer) -> None:
         fail(
             f"An answer of {method} {path} is not as the OpenAPI document describes it",
             expected=f"what {document.source} describes for {status}",
-            observed=f"{'; '.join(clip(one, 300) for one in departures[:3])}: {answer.summary()}",
+            observed=f"{'; '.join(map(_both_ends, departures[:3]))}: {answer.summary()}",
         )
+
+
+def _both_ends(departure: str) -> str:
+    """Shorten a departure in the middle: it begins with the value and ends with what is wrong."""
+    if len(departure) <= _LONGEST:
+        return departure
+    return f"{departure[:40]} … {departure[-180:]}"
