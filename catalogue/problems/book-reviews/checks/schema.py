@@ -2,14 +2,28 @@
 
 import re
 
-from acidtest.grader.sdk import ADVISORY, Env, Index, Place, check, clip, fail, quote, unknown
+from acidtest.grader.sdk import (
+    ADVISORY,
+    Env,
+    Index,
+    Place,
+    Unmet,
+    check,
+    clip,
+    fail,
+    quote,
+    unknown,
+)
 
 from ._elsewhere import CLAIM, kept_elsewhere, named_store
 from ._rows import Kept, find_rows
+from ._shelf import new_book
 
 _DEFINES = re.compile(
     r"^\s*(?:create|alter|drop)\s+(?:unique\s+)?(?:table|index|type)\b", re.IGNORECASE
 )
+_NOT_THERE = ("42P01", "42703", "3F000")
+"""What PostgreSQL says of a table, a column or a schema that does not exist."""
 _ENOUGH_ROWS = 100_000
 _WASTEFUL = 100
 """Rows read and thrown away for each row returned, above which a table was searched."""
@@ -27,7 +41,7 @@ async def one_command_builds_the_schema(env: Env) -> None:
     in the PostgreSQL of `DATABASE_URL`.
     """
     migration = env.migration
-    if await kept_elsewhere(env):
+    if await _stored_elsewhere(env):
         fail(
             CLAIM,
             expected="statements at the database of DATABASE_URL when a book is added",
@@ -45,6 +59,7 @@ async def one_command_builds_the_schema(env: Env) -> None:
             expected="exit code 0",
             observed=f"exit code {migration.first.exit_code}; {clip(migration.first.log, 1500)}",
         )
+    await _tables_suffice(env)
     kept = await find_rows(env)
     missing = {kept.books, kept.reviews} - set(migration.tables)
     if missing:
@@ -54,6 +69,27 @@ async def one_command_builds_the_schema(env: Env) -> None:
             observed=f"it made {', '.join(migration.tables) or 'no table'};"
             " something else made the rest later",
         )
+
+
+async def _tables_suffice(env: Env) -> None:
+    """Fail where adding a book meets a table or a column that nobody made."""
+    async with env.watch() as seen:
+        await env.call("create_book", new_book(env))
+    missing = [s for s in seen.sql if (s.error or "").startswith(_NOT_THERE)]
+    if missing:
+        fail(
+            f"`{env.migration.command}` does not make the tables that the service works on",
+            expected="a schema on which a book can be added, made from an empty database",
+            observed=f"{missing[0].error}: {clip(missing[0].text, 300)}",
+        )
+
+
+async def _stored_elsewhere(env: Env) -> bool:
+    """Whether books are stored without PostgreSQL; not where they are not stored at all."""
+    try:
+        return await kept_elsewhere(env)
+    except Unmet:
+        return False
 
 
 @check("R9", group="schema", weight=2)
