@@ -67,14 +67,14 @@ async def the_list_shows_whole_books(env: Env) -> None:
         _timed(book, "a book in the list")
 
 
-@check("R2", group="contract", weight=2)
+@check("R2", group="contract", weight=2, requires=(BASE,))
 async def adding_a_book_answers_201(env: Env) -> None:
     """Adding a book is answered with 201."""
     answer = await env.call("create_book", new_book(env))
     answer.expect({201}, "Adding a well-formed book is not answered with 201")
 
 
-@check("R2", group="contract")
+@check("R2", group="contract", requires=(BASE,))
 async def adding_a_book_answers_with_the_whole_book(env: Env) -> None:
     """The answer to a new book holds the whole book: what was sent, an id and the time.
 
@@ -90,7 +90,7 @@ async def adding_a_book_answers_with_the_whole_book(env: Env) -> None:
         _timed(answer.item, "the answer to a new book")
 
 
-@check("R2", group="contract", weight=0.5)
+@check("R2", group="contract", weight=0.5, requires=(BASE,))
 async def the_location_of_a_new_book_answers(env: Env) -> None:
     """Where a new book comes with a Location header, a GET on it answers 200."""
     answer = await env.call("create_book", new_book(env))
@@ -108,7 +108,7 @@ async def the_location_of_a_new_book_answers(env: Env) -> None:
         )
 
 
-@check("R3", group="contract", weight=2)
+@check("R3", group="contract", weight=2, requires=(BASE,))
 async def reviews_are_those_of_the_book(env: Env) -> None:
     """The reviews of a book are the ones written for it, and no others.
 
@@ -133,7 +133,7 @@ async def reviews_are_those_of_the_book(env: Env) -> None:
             )
 
 
-@check("R3", group="contract")
+@check("R3", group="contract", requires=(BASE,))
 async def the_list_shows_whole_reviews(env: Env) -> None:
     """The list of reviews shows each with the values it was written with."""
     book = await add_book(env)
@@ -147,7 +147,7 @@ async def the_list_shows_whole_reviews(env: Env) -> None:
     _timed(reviews[0], "a review in the list")
 
 
-@check("R3", group="contract")
+@check("R3", group="contract", requires=(BASE,))
 async def reviews_of_an_unknown_book_are_404(env: Env) -> None:
     """Reviews of a book that does not exist are answered with 404.
 
@@ -160,7 +160,7 @@ async def reviews_of_an_unknown_book_are_404(env: Env) -> None:
     answer.expect({404}, "The reviews of a book that does not exist are not answered with 404")
 
 
-@check("R4", group="contract", weight=2)
+@check("R4", group="contract", weight=2, requires=(BASE,))
 async def adding_a_review_answers_201(env: Env) -> None:
     """Adding a review is answered with 201."""
     book = await add_book(env)
@@ -168,7 +168,7 @@ async def adding_a_review_answers_201(env: Env) -> None:
     answer.expect({201}, "Adding a well-formed review is not answered with 201")
 
 
-@check("R4", group="contract")
+@check("R4", group="contract", requires=(BASE,))
 async def adding_a_review_answers_with_the_review(env: Env) -> None:
     """The answer to a new review holds the review: what was sent, its id, its book and the time."""
     book = await add_book(env)
@@ -183,7 +183,7 @@ async def adding_a_review_answers_with_the_review(env: Env) -> None:
         _timed(answer.item, "the answer to a new review")
 
 
-@check("R4", group="contract", weight=2)
+@check("R4", group="contract", weight=2, requires=(BASE,))
 async def a_review_of_an_unknown_book_is_404(env: Env) -> None:
     """A review for a book that does not exist is answered with 404 and stored nowhere.
 

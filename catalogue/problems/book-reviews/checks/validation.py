@@ -7,6 +7,7 @@ from acidtest.grader.sdk import Env, check, dump_json, fail
 
 from ._shelf import (
     ABSENT,
+    BASE,
     MALFORMED,
     REFUSED,
     STORED,
@@ -104,7 +105,7 @@ async def reviews_that_break_a_rule_are_refused(env: Env) -> None:
     await _nothing_changed(env, body["comment"], before, "reviews")
 
 
-@check("R5", group="validation", weight=2)
+@check("R5", group="validation", weight=2, requires=(BASE,))
 async def values_at_the_edge_of_a_rule_are_accepted(env: Env) -> None:
     """Values at the edge of a rule are accepted: the longest and shortest text, every rating.
 
