@@ -79,7 +79,7 @@ async def a_hit_sends_no_sql(env: Env) -> None:
             fail(
                 "GET /books sends SQL although the list was just asked for",
                 expected="no statement on a hit",
-                observed=f"{len(seen.work)} statements, such as {clip(seen.work[0].text, 300)}",
+                observed=f"statements: {len(seen.work)}, such as {clip(seen.work[0].text, 300)}",
             )
 
 

@@ -52,7 +52,7 @@ async def what_was_acknowledged_survives_a_kill(env: Env) -> None:
         fail(
             "A book that was answered with 201 is gone after kill -9 and a restart",
             expected=f"all {len(ids)} books",
-            observed=f"{len(missing)} are missing, such as {missing[0]}",
+            observed=f"missing: {len(missing)}, such as {missing[0]}",
         )
     reviews = await env.walk("list_reviews", book_id=ids[0])
     if with_id(reviews, review["id"]) is None:

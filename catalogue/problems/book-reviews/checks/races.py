@@ -204,7 +204,7 @@ async def after_a_storm_every_instance_serves_what_the_database_holds(env: Env) 
             fail(
                 "After a storm of reads and writes an instance serves an old list",
                 expected=f"all {len(added)} books that were answered with 201",
-                observed=f"{len(missing)} are missing, such as {missing[0]}",
+                observed=f"missing: {len(missing)}, such as {missing[0]}",
             )
 
 

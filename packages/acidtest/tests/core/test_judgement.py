@@ -5,6 +5,7 @@ def test_clip_says_how_much_is_missing() -> None:
     """Cut text ends with the number of characters that were left out."""
     assert clip("abcdef", 4) == "abcd… [2 more characters]"
     assert clip("abcd", 4) == "abcd"
+    assert clip("abcdefgh", 4, end=1) == "abc… [4 more characters]h"
 
 
 def test_curl_lines_come_in_order_of_the_timeline() -> None:

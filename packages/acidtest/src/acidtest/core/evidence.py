@@ -13,11 +13,18 @@ MAX_TEXT = 4_096
 """Characters kept of any single text in evidence; more is cut and marked."""
 
 
-def clip(text: str, limit: int = MAX_TEXT) -> str:
-    """Return `text` cut to `limit` characters, saying at its end how many were left out."""
+def clip(text: str, limit: int = MAX_TEXT, *, end: int = 0) -> str:
+    """Return `text` cut to `limit` characters, saying in their place how many were left out.
+
+    Args:
+        text: what may be too long.
+        limit: how many characters are kept.
+        end: how many of these are kept from the end, as where a stack trace names its error.
+    """
     if len(text) <= limit:
         return text
-    return f"{text[:limit]}… [{len(text) - limit} more characters]"
+    left_out = f"… [{len(text) - limit} more characters]"
+    return text[: limit - end] + left_out + (text[-end:] if end else "")
 
 
 def encodable(text: str) -> str:

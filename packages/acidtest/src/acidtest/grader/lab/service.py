@@ -68,7 +68,7 @@ class Replica:
             LogLine(
                 at=self._journal.clock.now(),
                 stream="stderr" if stream == "stderr" else "stdout",
-                text=clip(text, _LOG_LINE),
+                text=clip(text, _LOG_LINE, end=_LOG_LINE // 2),
                 replica=self.name,
             )
         )

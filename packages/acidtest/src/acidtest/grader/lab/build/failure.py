@@ -15,6 +15,7 @@ _MACHINE_TROUBLE = re.compile(
     r"|Service Unavailable|Gateway Time-?out)|no space left on device",
     re.IGNORECASE,
 )
+_OUTSIDE = re.compile(r"path could not be normalized: (\S+)")
 _ENGINE_SAYS = re.compile(r"^(?:Error|ERROR|error): .*$", re.MULTILINE)
 _NO_BASE = re.compile(
     r"image not known|no such image|did not resolve|short-name|initializing source docker://"
@@ -42,6 +43,13 @@ def of_installing(log: str, code: int) -> AcidTestError:
         return InfrastructureError(
             "the dependencies could not be fetched; the network or the package registry failed: "
             f"{line.strip()[:_MOST_QUOTED]}"
+        )
+    if outside := _OUTSIDE.search(log):
+        return SubmissionError(
+            f"a dependency, {outside[1][:_MOST_QUOTED]}, lies outside of what was handed in; for a"
+            " service inside a larger repository hand in the repository and name the service's"
+            " folder with --subdir",
+            log=log,
         )
     return SubmissionError(f"its dependencies do not install (exit status {code})", log=log)
 
