@@ -1,8 +1,13 @@
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
+import acidtest.schemas
 from acidtest.catalogue.loader import CATALOGUE_VARIABLE, load_problem, problem_slugs
+from acidtest.catalogue.problem import schema
 from acidtest.core.errors import PackageError, UsageError
 
 PROBLEM = """
@@ -74,3 +79,13 @@ def test_without_a_catalogue_the_way_out_is_said(
 
     with pytest.raises(UsageError, match=CATALOGUE_VARIABLE):
         load_problem("tiny")
+
+
+def test_the_published_schema_is_that_of_the_model() -> None:
+    """Who validates a package with the published schema judges as the loader does."""
+    published = Path(acidtest.schemas.__path__[0]) / "problem.schema.json"
+
+    assert json.loads(published.read_text(encoding="utf-8")) == schema()
+    jsonschema.validate(yaml.safe_load(PROBLEM), schema())
+    with pytest.raises(jsonschema.ValidationError, match="hours"):
+        jsonschema.validate({**yaml.safe_load(PROBLEM), "hours": 3}, schema())

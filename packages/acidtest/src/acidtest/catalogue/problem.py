@@ -1,7 +1,7 @@
 """A problem package as data: `problem.yaml`, with unknown keys as errors."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -97,3 +97,11 @@ class Problem(_Model):
     reference: ReferenceSpec
     folder: Path = Field(default=Path(), exclude=True)
     """Where the package lies; set by the loader."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of `problem.yaml`; published as `schemas/problem.schema.json`."""
+    whole = Problem.model_json_schema()
+    # The folder is where the loader found the file, not something the file says.
+    del whole["properties"]["folder"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
