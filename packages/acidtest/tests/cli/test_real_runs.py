@@ -47,6 +47,18 @@ def test_what_nobody_recognises_ends_with_three(tmp_path: Path) -> None:
     assert list((state / "reports").glob("*/report.html"))
 
 
+def test_a_package_is_verified_and_its_reports_written(tmp_path: Path) -> None:
+    """Junk earns nothing, which is what its package promises; without a sandbox a notice says so."""
+    arguments = ("verify", "book-reviews", "--only", "exits-at-once", "--local-unsafe")
+
+    ended = _run((*arguments, "--reports", str(tmp_path / "reports")), tmp_path / "state")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Notice: Nothing isolates this submission" in ended.stdout
+    assert "1 case, all as the package promises" in ended.stdout
+    assert (tmp_path / "reports" / "exits-at-once.html").is_file()
+
+
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C during a build ends with 130, and the run's folder is gone with all it started."""
     (tmp_path / "mine").mkdir()

@@ -9,7 +9,7 @@ from rich.text import Text
 from acidtest.cli import wiring
 from acidtest.cli.choices import Driver, Quick, SomeProblem, Unsafe, chosen_driver
 from acidtest.cli.exits import ExitCode
-from acidtest.core.events import CheckStarted, Event, Progress
+from acidtest.core.events import CheckStarted, Event, Progress, RunStarted
 from acidtest.core.judgement import Outcome
 from acidtest.grader.reports import one_line, write_html
 from acidtest.grader.reports.matrix import case_line, matrix_lines
@@ -54,10 +54,14 @@ def verify(
             reports.mkdir(parents=True, exist_ok=True)
             write_html(result.judgement, reports / f"{result.case.name}.html")
 
+    noticed: set[str] = set()
     with console.status("starting") as status:
 
         def listen(event: Event) -> None:
-            if isinstance(event, Progress):
+            if isinstance(event, RunStarted) and event.notice not in {"", *noticed}:
+                noticed.add(event.notice)
+                console.print(Text(f"Notice: {event.notice}", style="bold"), soft_wrap=True)
+            elif isinstance(event, Progress):
                 status.update(Text(one_line(f"{event.stage}: {event.text}", limit=100)))
             elif isinstance(event, CheckStarted):
                 status.update(Text(event.check))
