@@ -48,7 +48,7 @@ def test_what_nobody_recognises_ends_with_three(tmp_path: Path) -> None:
 
 
 def test_a_package_is_verified_and_its_reports_written(tmp_path: Path) -> None:
-    """Junk earns nothing, which is what its package promises; without a sandbox a notice says so."""
+    """Junk earns nothing, as its package promises; where nothing isolates it, a notice says so."""
     arguments = ("verify", "book-reviews", "--only", "exits-at-once", "--local-unsafe")
 
     ended = _run((*arguments, "--reports", str(tmp_path / "reports")), tmp_path / "state")
