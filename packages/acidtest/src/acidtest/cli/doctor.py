@@ -88,8 +88,8 @@ def _tell(console: Console, judgement: Judgement) -> int:
         console.print(line((f"{name:<24}", "bold red"), tried), soft_wrap=True)
     if judgement.outcome is Outcome.JUDGED:
         ending = (
-            f"It builds, migrates and starts, but {len(missing)} names of the statement were not "
-            "found in it; say them in the [dialect] table of acidtest.toml."
+            "It builds, migrates and starts, but these names of the statement were not found in it:"
+            f" {', '.join(missing)}; say them in the [dialect] table of acidtest.toml."
             if missing
             else "It builds, migrates, starts, and all operations were found."
         )
