@@ -14,6 +14,7 @@ from acidtest.core.errors import UsageError
 from acidtest.grader.lab.leftovers import RunDirectory
 from acidtest.grader.lab.sandbox import (
     MIB,
+    Driver,
     Limits,
     Mount,
     Sandbox,
@@ -31,12 +32,15 @@ class Trusted:
         self._run, self._tree = run, tree
         self.lines: list[str] = []
         self.made: list[Sandbox] = []
+        self._driver: Driver | None = None
 
     async def prepare(
         self, command: str, *, mounts: tuple[Mount, ...] = (), limits: Limits | None = None
     ) -> Sandbox:
         """Prepare one program."""
-        driver = await choose_driver("local-unsafe", allow_unsafe=True)
+        if self._driver is None:
+            self._driver = await choose_driver("local-unsafe", allow_unsafe=True)
+        driver = self._driver
         spec = SandboxSpec(
             name="trusted",
             command=command,
@@ -123,6 +127,15 @@ async def test_a_taken_port_gives_way(trusted: Trusted) -> None:
         with await sandbox.listener(port) as listener:
             assert listener.getsockname()[1] not in {0, port}
         assert await sandbox.reserve_port(port) not in {0, port}
+
+
+async def test_no_two_programs_are_told_the_same_port(trusted: Trusted) -> None:
+    """Programs that start at the same time get ports of their own before any of them listens."""
+    sandboxes = [await trusted.prepare("true") for _ in range(4)]
+
+    ports = [await sandbox.reserve_port(8000) for sandbox in sandboxes]
+
+    assert len(set(ports)) == len(sandboxes)
 
 
 async def test_a_signal_reaches_the_program(trusted: Trusted) -> None:

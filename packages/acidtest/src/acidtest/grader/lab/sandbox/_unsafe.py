@@ -6,6 +6,7 @@ an environment of its own, nothing left running) and says at every turn that it 
 
 import asyncio
 import os
+import random
 import re
 import socket
 import time
@@ -35,6 +36,9 @@ from ._world import make_box
 
 _END_SECONDS = 10.0
 _POLL_SECONDS = 0.005
+_PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to outgoing connections, so that only who listens can take one."""
+_PORT_TRIES = 200
 
 NOTICE = (
     "NOT ISOLATED: the program runs as you, on this machine's network, and can read and change all"
@@ -47,6 +51,9 @@ class UnsafeDriver:
 
     name = "local-unsafe"
     isolated = False
+
+    def __init__(self) -> None:
+        self._given: set[int] = set()
 
     async def probe(self) -> Probe:
         """Say that it works everywhere, and what that is worth."""
@@ -61,13 +68,22 @@ class UnsafeDriver:
             app.mkdir()
         else:
             await _copy(spec.layered, app)
-        return UnsafeSandbox(spec, box.path, on_line)
+        return UnsafeSandbox(spec, box.path, on_line, given=self._given)
 
 
 class UnsafeSandbox:
-    """One ordinary process with all its descendants."""
+    """One ordinary process with all its descendants.
 
-    def __init__(self, spec: SandboxSpec, box: Path, on_line: OnLine) -> None:
+    Args:
+        spec: what to run.
+        box: its private folder.
+        on_line: takes what it writes.
+        given: the ports that were reserved so far; two programs that start at the same time must
+            not be told the same one.
+    """
+
+    def __init__(self, spec: SandboxSpec, box: Path, on_line: OnLine, *, given: set[int]) -> None:
+        self._given = given
         self._spec = spec
         self._box = box
         self._on_line = on_line
@@ -99,9 +115,22 @@ class UnsafeSandbox:
         return self._sockets.make(port)
 
     async def reserve_port(self, wanted: int) -> int:
-        """Return a port that was free a moment ago, `wanted` if possible."""
-        with self._sockets.make(wanted) as sock:
-            return int(sock.getsockname()[1])
+        """Return a port that is free and promised to nobody else, `wanted` if it is such a one.
+
+        Raises:
+            InfrastructureError: there is none.
+        """
+        drawn = random.Random().sample(_PORTS, _PORT_TRIES)  # noqa: S311 - no secret
+        for port in (wanted, *drawn):
+            if port in self._given:
+                continue
+            with self._sockets.make(port) as sock:
+                # The maker takes another port where this one is taken.
+                if int(sock.getsockname()[1]) != port:
+                    continue
+            self._given.add(port)
+            return port
+        raise InfrastructureError("This machine has no free port for the program to listen on.")
 
     def socket(self, addr_info: Any = None) -> socket.socket:
         """Return an unconnected socket."""
