@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYPATHS := packages services tools tests benchmarks catalogue/problems/*/checks
+PYPATHS := conftest.py packages services tools tests benchmarks catalogue/problems/*/checks
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
