@@ -6,7 +6,7 @@ PYPATHS := conftest.py packages services tools tests benchmarks catalogue/proble
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format verify bench bench-lab lock clean
+.PHONY: help setup demo test lint format verify bench bench-lab lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -18,11 +18,8 @@ demo: setup ## grade the reference service and one with a planted mistake; write
 	@acidtest verify book-reviews --only reference --only never_filled_cache --reports reports
 	@echo "Open reports/reference.html and reports/never_filled_cache.html in a browser."
 
-test: setup ## every test but the long ones
+test: setup ## every test
 	@pytest
-
-test-slow: setup ## the long tests: the whole kill matrix, soak
-	@pytest -m slow --timeout 7200
 
 lint: setup ## formatter, linter, types, import contracts, house rules
 	@ruff format --check $(PYPATHS)
