@@ -41,6 +41,9 @@ def serve(app: FastAPI, settings: ServerSettings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        # uvicorn would believe X-Forwarded-For from anybody on this machine; `acidkit.limits` asks
+        # whom to believe.
+        proxy_headers=False,
         lifespan="on",
     )
     server = _DrainingServer(config, lifecycle=app.state.lifecycle, drain=settings.drain)

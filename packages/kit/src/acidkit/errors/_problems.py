@@ -27,6 +27,8 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457, and what handler
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: ClassVar[str] = "problem"
+    # For a kind that somebody else has defined; ours are URNs made of the code.
+    type_uri: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -34,10 +36,12 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457, and what handler
         *,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[Mapping[str, Any]] = (),
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         self.detail = detail or self.sentence()
         self.headers = dict(headers or {})
         self.errors = [dict(error) for error in errors]
+        self.extensions = dict(extensions or {})
         super().__init__(self.detail)
 
     @classmethod

@@ -33,12 +33,13 @@ SHOWN_ERRORS = 50  # a hostile body can break thousands of rules; the answer sta
 def problem_response(problem: Problem) -> Response:
     """Render a problem; says nothing that its class or raiser did not put into words."""
     body: dict[str, Any] = {
-        "type": f"urn:problem:{problem.code.replace('_', '-')}",
+        "type": problem.type_uri or f"urn:problem:{problem.code.replace('_', '-')}",
         "title": problem.status.phrase,
         "status": int(problem.status),
         "detail": problem.detail,
         "code": problem.code,
         "trace_id": current_trace().trace_id,
+        **problem.extensions,
     }
     if problem.errors:
         body["errors"] = problem.errors

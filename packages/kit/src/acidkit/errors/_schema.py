@@ -21,7 +21,7 @@ class FieldError(BaseModel):
 class ProblemBody(BaseModel):
     """An error, in the shape of RFC 9457."""
 
-    type: str = Field(description="URN of this kind of problem.")
+    type: str = Field(description="URI of this kind of problem.")
     title: str = Field(description="The kind of problem in words.")
     status: int = Field(description="The HTTP status, repeated.")
     detail: str = Field(description="What happened to this request, for a person.")
