@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-ROOMS = ["", ".errors", ".db", ".cache", ".web", ".observe", ".testing"]
+ROOMS = ["", ".auth", ".errors", ".db", ".cache", ".web", ".observe", ".testing"]
 
 
 @pytest.mark.parametrize("room", ROOMS)
