@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-ROOMS = ["", ".auth", ".errors", ".db", ".cache", ".web", ".observe", ".testing"]
+ROOMS = ["", ".auth", ".errors", ".db", ".cache", ".idempotency", ".web", ".observe", ".testing"]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, TypeVar
 
 import asyncpg
 from fastapi import Depends, Request
@@ -10,50 +10,31 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from acidkit.db._commit import Guarded
+from acidkit.db._direct import DirectUnit, borrowed, direct_unit
 from acidkit.db._engine import is_silence
 from acidkit.db._outage import told_apart
+from acidkit.db._retry import ATTEMPTS, Isolation, retried
 
 T = TypeVar("T")
 
 
-class CommitGuard(Protocol):
-    """Somebody who must know about a commit from both sides, such as a cache."""
-
-    async def before_commit(self) -> None:
-        """Prepare; called when every statement succeeded and COMMIT comes next."""
-
-    async def after_commit(self, *, certain: bool) -> None:
-        """Conclude; `certain` is false when the outcome of COMMIT is not known."""
-
-
-class UnitOfWork:
+class UnitOfWork(Guarded):
     """The session of one transaction, and who watches its commit."""
 
     def __init__(self, session: AsyncSession) -> None:
+        super().__init__()
         self.session = session
-        self._guards: list[CommitGuard] = []
 
-    def watch(self, guard: CommitGuard) -> None:
-        """Let `guard` stand around the commit."""
-        self._guards.append(guard)
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo on an error what the block did, and nothing before it; may be nested."""
+        async with self.session.begin_nested():
+            yield
 
     async def commit(self) -> None:
         """Commit between the guards; each is told how it ended."""
-        for guard in self._guards:
-            await guard.before_commit()
-        certain = False
-        try:
-            await self.session.commit()
-            certain = True
-        except DBAPIError as error:
-            # With an SQLSTATE of its own the server refused: that is a certain outcome too.
-            certain = not error.connection_invalidated and bool(
-                getattr(error.orig, "sqlstate", None)
-            )
-            raise
-        finally:
-            for guard in self._guards:
-                await guard.after_commit(certain=certain)
+        await self._commit_by(self.session.commit)
 
 
 class Database:
@@ -63,15 +44,74 @@ class Database:
         self.engine = engine
         # Reads of one statement need no BEGIN and COMMIT around them: two round trips less.
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._isolated = {
+            level: engine.execution_options(isolation_level=level.value) for level in Isolation
+        }
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """Yield a transaction; commit at the end, roll back on any error."""
         with told_apart():
-            async with AsyncSession(self.engine, expire_on_commit=False) as session:
-                unit = UnitOfWork(session)
+            async with self._begun(None) as unit:
                 yield unit
-                await unit.commit()
+
+    async def transact(
+        self,
+        closure: Callable[[UnitOfWork], Awaitable[T]],
+        *,
+        isolation: Isolation | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> T:
+        """Return what `closure` returned, after its transaction committed.
+
+        A transaction that loses a race (40001, 40P01) is repeated as a whole, so `closure` decides
+        everything anew on a fresh session and touches nothing but the database. One whose commit
+        has an unknown outcome is not repeated.
+
+        Raises:
+            Busy: it lost `attempts` times.
+        """
+
+        async def attempt() -> T:
+            async with self._begun(isolation) as unit:
+                return await closure(unit)
+
+        with told_apart():
+            return await retried(attempt, attempts=attempts)
+
+    async def transact_direct(
+        self,
+        closure: Callable[[DirectUnit], Awaitable[T]],
+        *,
+        isolation: Isolation | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> T:
+        """Do as `transact` does, with the driver's connection in place of a session."""
+
+        async def attempt() -> T:
+            async with direct_unit(self.engine, isolation) as unit:
+                return await closure(unit)
+
+        with told_apart():
+            return await retried(attempt, attempts=attempts)
+
+    async def direct(
+        self,
+        closure: Callable[["asyncpg.Connection"], Awaitable[T]],
+        *,
+        attempts: int = ATTEMPTS,
+    ) -> T:
+        """Return what `closure` returned; each statement is a transaction of its own.
+
+        Repeated like `transact`, so `closure` sends one statement that writes, at most.
+        """
+
+        async def attempt() -> T:
+            async with borrowed(self.engine) as connection:
+                return await closure(connection)
+
+        with told_apart():
+            return await retried(attempt, attempts=attempts)
 
     async def read(self, question: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Return the answer of a read that changes nothing.
@@ -92,6 +132,14 @@ class Database:
     async def _ask(self, question: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async with AsyncSession(self._reading, expire_on_commit=False) as session:
             return await question(session)
+
+    @asynccontextmanager
+    async def _begun(self, isolation: Isolation | None) -> AsyncIterator[UnitOfWork]:
+        engine = self._isolated[isolation] if isolation else self.engine
+        async with AsyncSession(engine, expire_on_commit=False) as session:
+            unit = UnitOfWork(session)
+            yield unit
+            await unit.commit()
 
     async def warm_up(self) -> None:
         """Open one connection, so that the first request does not wait for it.
