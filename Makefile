@@ -24,7 +24,7 @@ test: setup ## every test
 lint: setup ## formatter, linter, types, import contracts, house rules
 	@ruff format --check $(PYPATHS)
 	@ruff check $(PYPATHS)
-	@mypy packages/kit/src packages/acidtest/src services/book_reviews/src
+	@mypy packages/kit/src packages/acidtest/src services/book_reviews/src services/orders/src
 	@mypy tools benchmarks catalogue/problems/book-reviews/checks
 	@lint-imports
 	@yamllint --strict catalogue .pre-commit-config.yaml

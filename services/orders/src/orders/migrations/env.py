@@ -1,0 +1,8 @@
+"""Where Alembic begins: this service's tables, at the address in its environment."""
+
+import os
+
+from acidkit.db import run_migrations
+from orders.tables import Table
+
+run_migrations(Table.metadata, url=os.environ["DATABASE_URL"])
