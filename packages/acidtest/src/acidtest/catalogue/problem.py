@@ -57,6 +57,37 @@ class OperationSpec(_Model):
     many: bool = False
 
 
+class ObjectiveSpec(_Model):
+    """What must hold of the answers under a load."""
+
+    percentile: float = Field(default=95.0, gt=0, le=100)
+    limit_ms: float = Field(gt=0)
+    """Most milliseconds at that percentile, from when a request is due to the end of its answer."""
+    error_share: float = Field(default=0.001, ge=0, lt=1)
+    """Largest share of requests without a right answer in time."""
+
+
+class LoadSpec(_Model):
+    """A load that the problem asks a service to carry."""
+
+    rate: float = Field(gt=0, le=10_000)
+    """Requests per second, whatever the service does."""
+    seconds: float = Field(gt=0, le=600)
+    """How long it is measured."""
+    warm_up: float = Field(default=0.0, ge=0, le=120)
+    """Seconds of the same load before, which do not count."""
+    users: int = Field(default=1, ge=1, le=10_000)
+    """How many users take turns, so that limits per user are not what is measured."""
+    mix: dict[str, float] = {}
+    """Weights by name of a plan's request; those not named are not sent. Empty: the plan's own."""
+    arrivals: Literal["poisson", "uniform"] = "poisson"
+    timeout: float = Field(default=5.0, gt=0, le=60)
+    """Seconds after which a request has failed; also the time it counts with."""
+    connections: int = Field(default=512, ge=1, le=8_192)
+    """Most connections open at once; beyond them a request waits, and its time runs."""
+    objective: ObjectiveSpec | None = None
+
+
 class SubmissionSpec(_Model):
     """A submission kept with the package and what must come of it."""
 
@@ -94,6 +125,8 @@ class Problem(_Model):
     operations: dict[str, OperationSpec]
     resources: dict[str, ResourceSpec]
     groups: tuple[GroupSpec, ...]
+    loads: dict[str, LoadSpec] = {}
+    """Loads that checks put on the service, by name."""
     reference: ReferenceSpec
     folder: Path = Field(default=Path(), exclude=True)
     """Where the package lies; set by the loader."""

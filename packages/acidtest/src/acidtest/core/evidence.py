@@ -124,8 +124,89 @@ Moment = Annotated[
 """Anything that happened at one time."""
 
 
+class LatencySlot(_Record):
+    """What became of the requests that were due in one short stretch of a load; times in ms."""
+
+    seconds: float
+    """Length of the stretch, which begins at `at`."""
+    requests: int
+    failed: int
+    p50: float
+    p95: float
+    p99: float
+    worst: float
+
+
+class RequestFigures(BaseModel):
+    """One kind of request in a load; times in ms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Text
+    requests: int
+    failed: int
+    statuses: dict[str, int] = {}
+    """Answers by status."""
+    p50: float
+    p95: float
+    p99: float
+
+
+class LoadRecord(_Record):
+    """One load on the service and how long answers took; times in ms, `at` is the first one due.
+
+    A request that failed counts in the percentiles with the time after which it was given up, so
+    that quick errors never make a service look fast.
+    """
+
+    name: Text
+    """The profile's name."""
+    warm_up: float
+    """Seconds at the beginning that do not count."""
+    seconds: float
+    """Length of what counts."""
+    asked: float
+    """Requests per second that were due."""
+    achieved: float
+    """Requests per second that were sent."""
+    requests: int
+    good: int
+    shed: int = 0
+    """Refused by a status that the plan declares as shedding, neither good nor failed."""
+    failed: int
+    failures: dict[Text, int] = {}
+    """How many failed for which reason."""
+    percentiles: dict[str, float]
+    """From the moment each was due: `50`, `90`, `95`, `99`, `99.9`, `100`."""
+    from_sending: dict[str, float]
+    """The same from the moment each was attended to: what the judge's own lateness cannot raise."""
+    lateness: dict[str, float]
+    """How late the judge attended to a request."""
+    percentile: float | None = None
+    """Which percentile the objective is about."""
+    limit: float | None = None
+    error_share: float | None = None
+    """The share of failures the objective allows."""
+    busy: float
+    """Share of the machine's processors in use meanwhile."""
+    foreign: float
+    """Share in use by what belongs to neither the judge nor the service."""
+    judge: float
+    """Share of one processor that the judge itself took, which carries the proxies."""
+    pressure: float
+    """Share of the time in which something on the machine waited for a processor."""
+    by_request: tuple[RequestFigures, ...] = ()
+    slots: tuple[LatencySlot, ...] = ()
+    marks: tuple[FaultMark, ...] = ()
+    """What the judge did to the service's world meanwhile."""
+    doubts: tuple[Text, ...] = ()
+    """Why these figures may say more about the machine than about the service."""
+    histogram: str = ""
+    """All times in microseconds as an HdrHistogram (V2, compressed, base64)."""
+
+
 class Evidence(BaseModel):
-    """Why a check did not pass, complete enough to see it again."""
+    """Why a check did not pass, complete enough to see it again; on a pass what was measured."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -136,6 +217,8 @@ class Evidence(BaseModel):
     """Named small row sets, such as `before` and `after`; every value as text."""
     plan: Text | None = None
     """EXPLAIN output, where a plan is the point."""
+    loads: tuple[LoadRecord, ...] = ()
+    """What was measured under load, in order."""
     seed: int | None = None
 
     @property

@@ -17,8 +17,10 @@ from acidtest.grader.sdk import (
     Inapplicable,
     Knowledge,
     Outcome,
+    Tell,
     Unmet,
     Untold,
+    Voided,
 )
 
 MAX_MOMENTS = 120
@@ -26,13 +28,20 @@ MAX_MOMENTS = 120
 _MESSAGE = 600
 
 
-async def judge(check: Check, world: World, knowledge: Knowledge, *, seed: int) -> CheckResult:
+async def judge(
+    check: Check,
+    world: World,
+    knowledge: Knowledge,
+    *,
+    seed: int,
+    tell: Tell = lambda _text: None,
+) -> CheckResult:
     """Run `check` in `world` and return its verdict; never raises for what a check does.
 
     A check that breaks is void. One that does not end because the service takes its time is
     skipped: what it rests on, an answer, did not come.
     """
-    env = Env(world, knowledge, check=check.info.id, seed=seed)
+    env = Env(world, knowledge, check=check.info.id, seed=seed, tell=tell)
     try:
         async with asyncio.timeout(check.deadline):
             await check.run(env)
@@ -45,7 +54,8 @@ async def judge(check: Check, world: World, knowledge: Knowledge, *, seed: int) 
     except Exception as error:  # noqa: BLE001 - a crash of ours is void, whatever it is
         result = _broken(check, error, env)
     else:
-        result = CheckResult(check=check.info.id, status=Status.PASS)
+        measured = _measured(env)
+        result = CheckResult(check=check.info.id, status=Status.PASS, evidence=measured)
     world.heal()
     if world.troubles:
         # What a proxy of ours did wrong, the service may have been blamed or praised for.
@@ -76,6 +86,7 @@ async def _survivors(result: CheckResult, check: Check, env: Env, world: World) 
 def _spoken(check: Check, outcome: Outcome, env: Env) -> CheckResult:
     status, owner = {
         Untold: (Status.UNKNOWN, Owner.GRADER),
+        Voided: (Status.VOID, Owner.INFRASTRUCTURE),
         Inapplicable: (Status.NOT_APPLICABLE, Owner.CANDIDATE),
         Unmet: (Status.SKIPPED, Owner.CANDIDATE),
         Failed: (Status.FAIL, Owner.CANDIDATE),
@@ -124,6 +135,12 @@ def _broken(check: Check, error: BaseException, env: Env) -> CheckResult:
     )
 
 
+def _measured(env: Env) -> Evidence | None:
+    """What a pass has to show: only what was measured."""
+    records = tuple(env.load.records)
+    return Evidence(loads=records, seed=env.seed) if records else None
+
+
 def _evidence(
     env: Env,
     *,
@@ -138,6 +155,7 @@ def _evidence(
         timeline=select(env.journal.since(env.began)),
         tables=tables or {},
         plan=clip(plan, 8_000) if plan else None,
+        loads=tuple(env.load.records),
         seed=env.seed,
     )
 

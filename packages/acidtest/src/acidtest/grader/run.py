@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from acidtest.catalogue.problem import GroupSpec, Problem
 from acidtest.core.errors import SubmissionError
-from acidtest.core.events import CheckFinished, CheckStarted, Event, GroupStarted
+from acidtest.core.events import CheckFinished, CheckStarted, Event, GroupStarted, Progress
 from acidtest.core.evidence import Evidence, clip
 from acidtest.core.result import CheckResult
 from acidtest.core.verdict import Kind, Owner, Status
@@ -114,7 +114,11 @@ class Run:
 
     async def _judge(self, check: Check, world: World) -> CheckResult:
         self._emit(CheckStarted(at=self._lab.clock.now(), check=check.info.id))
-        return await judge(check, world, self._knowledge, seed=self._seed)
+
+        def tell(text: str) -> None:
+            self._emit(Progress(at=self._lab.clock.now(), stage=check.info.group, text=text))
+
+        return await judge(check, world, self._knowledge, seed=self._seed, tell=tell)
 
     async def _confirm(self, group: GroupSpec, check: Check) -> None:
         """Ask once more on a fresh world: a timing only counts twice, a crash of ours never."""

@@ -21,6 +21,7 @@ from acidtest.grader.lab.service import Service
 from acidtest.grader.lab.world import World
 from acidtest.grader.sdk._answer import Answer
 from acidtest.grader.sdk._database import Database
+from acidtest.grader.sdk._load import Loading, Tell
 from acidtest.grader.sdk._outcomes import fail
 from acidtest.grader.sdk._seen import Seen
 
@@ -42,8 +43,18 @@ class Knowledge(NamedTuple):
 class Env:
     """What a check is given. One per check; the world behind it may be shared by its group."""
 
-    def __init__(self, world: World, knowledge: Knowledge, *, check: str, seed: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        knowledge: Knowledge,
+        *,
+        check: str,
+        seed: int,
+        tell: Tell = lambda _text: None,
+    ) -> None:
         self._world = world
+        self.load = Loading(self, world, tell)
+        """Puts load on the service: `await env.load("mixed", plan)`."""
         self.dialect = knowledge.dialect
         self.openapi = knowledge.openapi
         """The service's own document, where one was found."""

@@ -33,6 +33,10 @@ class Untold(Outcome):
     """We could not tell, and this is why."""
 
 
+class Voided(Outcome):
+    """The judge or the machine was in the way; worth another try on a fresh world."""
+
+
 class Inapplicable(Outcome):
     """The statement leaves this open and the service does not offer it."""
 
@@ -66,6 +70,11 @@ def fail(
 def unknown(reason: str) -> NoReturn:
     """End the check without a verdict: the judge could not tell, which costs nothing."""
     raise Untold(reason)
+
+
+def void(reason: str) -> NoReturn:
+    """End the check because the judge or the machine was in the way; it is tried once more."""
+    raise Voided(reason)
 
 
 def not_applicable(reason: str) -> NoReturn:
