@@ -10,6 +10,13 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class RandomHex(_Model):
+    """A value of the environment that is drawn anew for each run, the same for every instance."""
+
+    random_hex: int = Field(gt=0, le=256)
+    """How many hexadecimal digits; what is drawn is a secret that may come out nowhere."""
+
+
 class GroupSpec(_Model):
     """A group of checks that share a world: one fresh database, one cache, fresh processes."""
 
@@ -34,6 +41,10 @@ class FieldSpec(_Model):
     """Whether a client must send it."""
     produced: bool = False
     """Whether only the service sets it."""
+    secret: bool = False
+    """Whether it is sent and never comes back, as a password."""
+    known: str | None = None
+    """What must be sent here, as `resource.field` of something made before, such as a token."""
 
 
 class ResourceSpec(_Model):
@@ -55,6 +66,23 @@ class OperationSpec(_Model):
     returns: str | None = None
     """Resource of the answer, or of each item when `many`."""
     many: bool = False
+    auth: Literal["bearer"] | None = None
+    """How it is asked as a signed-in user; None where nobody need be signed in."""
+    keyed: bool = False
+    """Whether each request carries an `Idempotency-Key` of its own."""
+
+
+class AccountsSpec(_Model):
+    """Which operations make a user and sign one in; the problem has no users without it."""
+
+    register_with: str = "register"
+    """The operation that stores a new user."""
+    log_in_with: str = "login"
+    """The operation that answers with tokens."""
+    token: str = "access_token"  # noqa: S105 - the name of a field
+    """The field of that answer which is the bearer token."""
+    refresh_token: str = "refresh_token"  # noqa: S105 - the name of a field
+    """The field of that answer which buys the next one."""
 
 
 class ObjectiveSpec(_Model):
@@ -123,6 +151,10 @@ class Problem(_Model):
     requirements: dict[str, str]
     """Requirement ids with one sentence each; the same ids as in `statement.md`."""
     operations: dict[str, OperationSpec]
+    """In an order in which they can be found out: what makes a thing before what needs it."""
+    accounts: AccountsSpec | None = None
+    env: dict[str, str | RandomHex] = {}
+    """Environment of the service in every group, beyond its port, database and cache."""
     resources: dict[str, ResourceSpec]
     groups: tuple[GroupSpec, ...]
     loads: dict[str, LoadSpec] = {}

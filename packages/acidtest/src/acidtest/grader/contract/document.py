@@ -10,6 +10,7 @@ from acidtest.grader.contract.reading import ContractError, read_tree
 __all__ = ["ContractError", "OpenApiDocument", "Operation", "segments"]
 
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
+_FORM = "x-www-form-urlencoded"
 _MAX_HOPS = 20
 _MAX_DEPTH = 12
 _PARAMETER = re.compile(r"^(?:\{[^{}]*\}|:[A-Za-z_]\w*|<[^<>]*>)$")
@@ -114,9 +115,21 @@ class OpenApiDocument:
         return None
 
     def request_schema(self, operation: Operation) -> Schema | None:
-        """The schema of the JSON request body, flattened; None when it takes none."""
-        content = _mapping(_mapping(self.resolve(operation.node.get("requestBody"))).get("content"))
-        return self._json_schema(content)
+        """The schema of the request body, JSON or a form, flattened; None when it takes none."""
+        content = self._request_content(operation)
+        schema = self._json_schema(content)
+        if schema is None and self.takes_form(operation):
+            form = next(node for media, node in content.items() if _FORM in media.lower())
+            return self.flatten(_mapping(form).get("schema"))
+        return schema
+
+    def takes_form(self, operation: Operation) -> bool:
+        """Whether the request body is a form and not JSON, as OAuth2's password flow has it."""
+        media = [name.lower() for name in self._request_content(operation)]
+        return any(_FORM in name for name in media) and not any("json" in name for name in media)
+
+    def _request_content(self, operation: Operation) -> dict[str, Any]:
+        return _mapping(_mapping(self.resolve(operation.node.get("requestBody"))).get("content"))
 
     def request_properties(self, operation: Operation) -> dict[str, Schema]:
         """The flattened schemas of the JSON request body's properties."""

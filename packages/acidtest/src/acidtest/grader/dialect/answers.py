@@ -9,7 +9,7 @@ _LISTS = ("items", "data", "results", "content", "records", "rows", "list", "doc
           "entries", "values", "value", "objects", "hits", "member", "hydra:member",
           "edges", "collection", "_embedded", "result", "payload", "response", "body")  # fmt: skip
 _OBJECTS = ("data", "item", "result", "payload", "response", "record", "object", "value",
-            "body", "content", "resource")  # fmt: skip
+            "body", "content", "resource", "tokens", "auth", "session")  # fmt: skip
 _DEPTH = 3
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from acidtest.catalogue.problem import OperationSpec, Problem
+from acidtest.catalogue.problem import Problem
 from acidtest.grader.client.message import Reply, Request
 from acidtest.grader.contract.document import ContractError, OpenApiDocument
 from acidtest.grader.dialect.learning import Learner
@@ -54,7 +54,7 @@ async def discover(
     )
     try:
         async with asyncio.timeout(deadline):
-            for name, spec in _in_order(problem):
+            for name, spec in problem.operations.items():
                 await learner.learn(name, spec)
             # A list that is answered with 404 while it is empty is found once something is in it.
             for name in learner.missing():
@@ -62,14 +62,6 @@ async def discover(
     except TimeoutError:
         learner.note(Mismatch("service", (), f"finding its names took more than {deadline:g} s"))
     return learner.dialect()
-
-
-def _in_order(problem: Problem) -> list[tuple[str, OperationSpec]]:
-    """Operations without ids first, and reading before writing, because it changes nothing."""
-    return sorted(
-        problem.operations.items(),
-        key=lambda row: (row[1].path.count("{"), row[1].method != "GET"),
-    )
 
 
 def _schemas(problem: Problem) -> dict[str, dict[str, Any]]:

@@ -31,6 +31,8 @@ class _Guess:
     """Whether its value came back under this name."""
     spread: bool = False
     """Whether every possible name is sent at once."""
+    narrowing: bool = False
+    """Whether every name was sent at once and taken, and each is now tried alone."""
     answer: str | None = None
     """The name under which it came back."""
     refused: list[str] = field(default_factory=list)
@@ -62,8 +64,19 @@ class Draft:
         *,
         schemas: Mapping[str, Mapping[str, Any]],
         rng: Random,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
+        """Begin with the names of the statement.
+
+        Args:
+            noun: what the body is of.
+            fields: its fields.
+            schemas: what the problem's contract says of them.
+            rng: draws their values.
+            given: values that must be sent as they are, such as a token.
+        """
         self.noun = noun
+        self._given = given or {}
         self.extras: dict[str, Extra] = {}
         self._schemas = schemas
         self._rng = rng
@@ -85,6 +98,14 @@ class Draft:
                 guess.names, guess.source, guess.fixed = [theirs], Source.TOML, True
         for name, value in extras.items():
             self.extras[name] = Extra(value, source=Source.TOML)
+
+    def hint(self, names: Mapping[str, str]) -> None:
+        """Begin with what the service calls the same values elsewhere."""
+        for name, theirs in names.items():
+            guess = self._guesses.get(name)
+            if guess is not None and not guess.fixed and theirs in guess.names:
+                same = theirs == guess.spec.names[0]
+                guess.prefer(theirs, Source.STATEMENT if same else Source.TRIED)
 
     def read_schema(self, schema: Mapping[str, Any]) -> None:
         """Take over what the service's own document says of the body."""
@@ -115,12 +136,20 @@ class Draft:
                 continue
             schema = self._schemas.get(name, {})
             for turn, theirs in enumerate(guess.sending):
-                value = distinct_value(name, schema, self._rng, turn)
+                value = (
+                    self._given[name]
+                    if name in self._given
+                    else distinct_value(name, schema, self._rng, turn)
+                )
                 self._sent.setdefault(theirs, (name, value))
         body = {theirs: value for theirs, (_, value) in self._sent.items()}
         for name, extra in self.extras.items():
             body.setdefault(name, extra.draw())
         return body
+
+    def said(self) -> dict[str, Any]:
+        """The values of the last body under canonical names."""
+        return dict(reversed(self._sent.values()))
 
     def heed(self, said: Iterable[Complaint]) -> bool:
         """Change the draft by what a refusal complains of; False when it taught nothing."""
@@ -173,6 +202,9 @@ class Draft:
 
     def widen(self) -> bool:
         """Send every possible name of what is unsure; then only what is required; then give up."""
+        narrowing = next((g for g in self._guesses.values() if g.narrowing and not g.sure), None)
+        if narrowing is not None:
+            return len(narrowing.names) > 1 and narrowing.refuse(narrowing.names[0])
         unsure = [g for g in self._guesses.values() if not (g.sure or g.fixed or g.spread)]
         if unsure:
             for guess in unsure:
@@ -191,8 +223,21 @@ class Draft:
             sent = {theirs: v for theirs, (own, v) in self._sent.items() if own == name}
             if not sent or guess.sure:
                 continue
+            if guess.spec.secret:
+                again |= self._taken_in_silence(guess, several=len(sent) > 1)
+                continue
             again |= not self._came_back(guess, sent, thing) and self._reconsider(guess, thing)
         return again
+
+    def _taken_in_silence(self, guess: _Guess, *, several: bool) -> bool:
+        """Learn from a body that was taken, of a field that never comes back."""
+        if not several:
+            guess.sure = True
+            return False
+        # Which of the names it was shows only when each is sent alone, and one field at a time.
+        if not any(other.narrowing and not other.sure for other in self._guesses.values()):
+            guess.narrowing, guess.spread = True, False
+        return True
 
     def _came_back(self, guess: _Guess, sent: Mapping[str, Any], thing: Mapping[str, Any]) -> bool:
         likely = dict.fromkeys([*sent, *guess.names, *thing])

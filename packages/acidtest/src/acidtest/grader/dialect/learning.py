@@ -17,6 +17,7 @@ from acidtest.grader.dialect.names import spellings
 from acidtest.grader.dialect.overrides import Overrides
 from acidtest.grader.dialect.paging import Offered
 from acidtest.grader.dialect.routes import Candidate, candidates, prefix_of
+from acidtest.grader.dialect.signing_in import SigningIn, sent_as
 from acidtest.grader.dialect.spoken import Dialect, Extra, Route, Source, Word, read_fields
 
 _MAX_DRAFTS = 24
@@ -49,6 +50,7 @@ class Learner:
         self._shown: dict[str, Offered] = {}
         self._mismatches: list[Mismatch] = []
         self._known = Dialect.canonical(problem)
+        self._signing_in = SigningIn(problem, self._known, self._made, rng)
         self._known.envelopes.update(told.envelopes)
         for noun, extras in told.extra.items():
             self._known.extras[noun] = {name: Extra(value) for name, value in extras.items()}
@@ -90,10 +92,12 @@ class Learner:
     async def learn(self, name: str, spec: OperationSpec) -> None:
         """Find out one operation: its path, and what it shows of names and envelopes."""
         choices = self._choices(name, spec)
-        if self._lacks_ids(spec):
-            # Without a thing to name in the path nothing can be told apart from a wrong path.
+        if self._lacks_ids(spec) or self._signing_in.given(spec) is None:
+            # Without a thing to name in it a request cannot be told apart from a wrong one.
             self._assume(name, spec)
             return
+        if self._signing_in.needed(spec):
+            await self._signing_in.refresh(self._asking)
         if spec.sends:
             found = await self._find_by_sending(name, spec, choices)
         else:
@@ -154,13 +158,16 @@ class Learner:
         self, name: str, spec: OperationSpec, choices: list[Candidate]
     ) -> Candidate | None:
         async def send(path: str) -> Reply:
-            return await self._asking.ask(Request(spec.method, path, headers={"Accept": _JSON}))
+            headers = self._signing_in.headers(spec)
+            return await self._asking.ask(Request(spec.method, path, headers=headers))
 
         second: Candidate | None = None
         for choice in choices:
             if self.silent:
                 break
             found, reply = await self._asking.follow(choice, send, self._made)
+            if reply.ok and spec.returns is None:
+                return found
             if reply.status == _OK and self._read_list(name, spec, reply):
                 return found
             if reply.status not in {None, 404, *MOVED} and second is None:
@@ -193,7 +200,7 @@ class Learner:
             found, reply = await self._teach(name, spec, choice, draft)
             if reply.status in _ABSENT | MOVED or reply.status is None:
                 continue
-            self._take_over(name, spec, draft, reply)
+            self._take_over(name, spec, found, draft, reply)
             return found
         return None
 
@@ -202,8 +209,15 @@ class Learner:
         fields = self._problem.resources[noun].fields
         if self._problem.contract == "strict":
             fields = {n: f.model_copy(update={"names": f.names[:1]}) for n, f in fields.items()}
-        draft = Draft(noun, fields, schemas=self._schemas.get(noun, {}), rng=self._rng)
+        given = self._signing_in.given(spec)
+        schemas = self._schemas.get(noun, {})
+        draft = Draft(noun, fields, schemas=schemas, rng=self._rng, given=given)
+        if spec.method == "PATCH":
+            # What a thing's fields are called is known from making it.
+            draft.fix({n: w.sends for n, w in self._known.vocabulary[noun].items()}, {})
+            return draft
         draft.fix(self._told.fields.get(noun, {}), self._told.extra.get(noun, {}))
+        draft.hint(self._signing_in.hints(spec))
         if self._openapi is not None:
             operation = self._openapi.find(spec.method, choice.template)
             schema = self._openapi.request_schema(operation) if operation else None
@@ -212,21 +226,27 @@ class Learner:
                 draft.read_schema({**schema, "properties": flat})
         return draft
 
+    def _wants_form(self, spec: OperationSpec, choice: Candidate) -> bool:
+        operation = self._openapi.find(spec.method, choice.template) if self._openapi else None
+        if self._openapi is None or operation is None:
+            return False
+        return self._openapi.takes_form(operation)
+
     async def _teach(
         self, name: str, spec: OperationSpec, choice: Candidate, draft: Draft
     ) -> tuple[Candidate, Reply]:
         """Send bodies until one is taken as meant, or nothing more can be learned."""
         noun = str(spec.sends)
         known = {n for f in self._problem.resources[noun].fields.values() for n in spellings(f)}
+        form = self._wants_form(spec, choice)
+        refused = _REFUSED | {401} if self._signing_in.given(spec) else _REFUSED
         found, taken = choice, None
         for _ in range(_MAX_DRAFTS):
             body = draft.body()
 
             async def send(path: str, body: dict[str, Any] = body) -> Reply:
-                headers = {"Accept": _JSON}
-                return await self._asking.ask(
-                    Request.json(spec.method, path, body, headers=headers)
-                )
+                headers = self._signing_in.headers(spec)
+                return await self._asking.ask(sent_as(spec, path, body, form=form, headers=headers))
 
             found, reply = await self._asking.follow(found, send, self._made)
             if reply.ok:
@@ -234,7 +254,7 @@ class Learner:
                 thing = self._thing(name, noun, reply)
                 if not draft.read_echo(thing):
                     break
-            elif reply.status in _REFUSED:
+            elif reply.status in refused:
                 if not draft.heed(complaints(reply, known=known, sent=body)) and not draft.widen():
                     break
             elif reply.status in _ABSENT | MOVED or reply.status is None or not draft.widen():
@@ -248,22 +268,38 @@ class Learner:
         thing = self._known.unwrap(name, value) if returns == noun else None
         return flattened(thing or {})
 
-    def _take_over(self, name: str, spec: OperationSpec, draft: Draft, reply: Reply) -> None:
+    def _take_over(
+        self, name: str, spec: OperationSpec, found: Candidate, draft: Draft, reply: Reply
+    ) -> None:
         noun = str(spec.sends)
         if not reply.ok:
             self.note(_refused(name, draft, reply))
             return
-        self._known.vocabulary[noun].update(draft.settle())
-        self._known.extras[noun] = draft.extras
+        if spec.method != "PATCH":
+            self._known.vocabulary[noun].update(draft.settle())
+            self._known.extras[noun] = draft.extras
+        if self._wants_form(spec, found):
+            self._known.forms.add(name)
         if spec.returns and not spec.many:
-            found = object_in(_json_of(reply), noun=spec.returns, known=self._names(spec.returns))
-            if found is not None and found.keys and not {name, noun} & self._told.envelopes.keys():
-                self._known.envelopes[name] = found.keys
+            inner = object_in(_json_of(reply), noun=spec.returns, known=self._names(spec.returns))
+            if inner is not None and inner.keys and not {name, noun} & self._told.envelopes.keys():
+                self._known.envelopes[name] = inner.keys
+        self._remember(name, spec, draft, reply)
+        lost = draft.lost() if spec.method != "PATCH" else {}
+        for field, tried in lost.items():
+            self.note(Mismatch(f"{noun}.{field}", tried, "what is sent does not come back"))
+
+    def _remember(self, name: str, spec: OperationSpec, draft: Draft, reply: Reply) -> None:
+        """Keep what was made, with what of it is sent and never comes back."""
+        noun = spec.returns
+        if noun is None:
+            return
         thing = self._thing(name, noun, reply)
         self._look_at(noun, thing)
-        self._made[noun] = dict(self._known.decode_one(name, _json_of(reply))) if thing else {}
-        for field, tried in draft.lost().items():
-            self.note(Mismatch(f"{noun}.{field}", tried, "what is sent does not come back"))
+        made = dict(self._known.decode_one(name, _json_of(reply))) if thing else {}
+        said = draft.said() if noun == spec.sends else {}
+        before = self._made.get(noun, {}) if spec.method == "PATCH" else {}
+        self._made[noun] = {**before, **said, **made}
 
     def _names(self, noun: str) -> set[str]:
         return {n for word in self._known.vocabulary[noun].values() for n in word.answers}
@@ -282,9 +318,6 @@ class Learner:
             others = [n for n in word.answers if n != shown]
             source = Source.STATEMENT if shown == field.names[0] else Source.ANSWER
             known[name] = Word(shown, (shown, *others), source)
-
-
-_JSON = "application/json"
 
 
 def _refused(name: str, draft: Draft, reply: Reply) -> Mismatch:

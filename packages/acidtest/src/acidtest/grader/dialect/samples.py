@@ -11,6 +11,7 @@ _DAY = "2024-05-17"
 _MOMENT = "2024-05-17T10:30:00Z"
 _YEAR = 1950
 _MAX_DEPTH = 4
+_LETTERS = "bcdfghklmnprstvz"
 _DIGITS = re.compile(r"^\^?(?:\[0-9\]|\\d)\{(\d{1,3})(?:,\d*)?\}\$?$")
 _BY_FORMAT = {
     "date-time": _MOMENT,
@@ -75,6 +76,10 @@ def distinct_value(name: str, schema: Mapping[str, Any], rng: Random, turn: int)
     said = words(name)
     if "isbn" in said:
         return isbn13(rng)
+    if schema.get("format") == "email":
+        return f"{''.join(rng.choices(_LETTERS, k=12))}{turn}@example.com"
+    if schema.get("format") == "password":
+        return f"Kx7!{''.join(rng.choices(_LETTERS, k=16))}{turn}"
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = next((k for k in kind if k != "null"), None)
@@ -82,7 +87,7 @@ def distinct_value(name: str, schema: Mapping[str, Any], rng: Random, turn: int)
         return _number(schema, said, turn)
     if kind not in {None, "string"} or {"enum", "format", "pattern"} & schema.keys():
         return sample(name, schema)
-    letters = "".join(rng.choices("bcdfghklmnprstvz", k=8))
+    letters = "".join(rng.choices(_LETTERS, k=8))
     return f"{said[-1].capitalize()} {letters} {turn}" if said else f"{letters} {turn}"
 
 

@@ -1,12 +1,13 @@
 """A dialect once it is known: paths, encoding, decoding, pages."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from acidtest.catalogue.problem import OperationSpec, Problem
 from acidtest.core.evidence import clip
@@ -16,6 +17,7 @@ from acidtest.grader.dialect.mismatch import DecodeError, Mismatch
 from acidtest.grader.dialect.names import capitals, spellings
 from acidtest.grader.dialect.paging import Offered, next_page
 
+FORM = "application/x-www-form-urlencoded"
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -90,6 +92,8 @@ class Dialect:
     envelopes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     extras: dict[str, dict[str, Extra]] = field(default_factory=dict)
     offered: dict[str, Offered] = field(default_factory=dict)
+    forms: set[str] = field(default_factory=set)
+    """Operations whose body is a form and not JSON, as OAuth2's password flow has it."""
     mismatches: tuple[Mismatch, ...] = ()
     """What could not be mapped; the statement's own names are used for it."""
 
@@ -132,8 +136,13 @@ class Dialect:
         """What the service calls the field `name` in a request."""
         return self.vocabulary[resource][name].sends
 
-    def encode(self, resource: str, canonical: Mapping[str, Any]) -> dict[str, Any]:
-        """The body that says `canonical` to the service; unknown keys stay, extras are added."""
+    def encode(
+        self, resource: str, canonical: Mapping[str, Any], *, whole: bool = True
+    ) -> dict[str, Any]:
+        """The body that says `canonical` to the service; unknown keys stay.
+
+        Extras are added to a `whole` thing and not to a change of one.
+        """
         known = self.vocabulary[resource]
         taken = {known[name].sends for name in canonical if name in known}
         body = {
@@ -142,9 +151,20 @@ class Dialect:
             if name in known or name not in taken
         }
         for name, extra in self.extras.get(resource, {}).items():
-            if name not in body:
+            if whole and name not in body:
                 body[name] = extra.draw()
         return body
+
+    def body(self, operation: str, canonical: Mapping[str, Any]) -> tuple[bytes, str]:
+        """What goes over the wire for `canonical`, and its content type."""
+        spec = self._spec(operation)
+        fields = dict(canonical)
+        if spec.sends:
+            fields = self.encode(spec.sends, canonical, whole=spec.method != "PATCH")
+        if operation in self.forms and _plain_texts(fields):
+            return urlencode(fields).encode(), FORM
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass"), "application/json"
 
     def decode(self, operation: str, value: Any) -> Item | list[Item]:
         """What an answer holds: a list where the operation returns many, else one thing.
@@ -255,10 +275,15 @@ def read_fields(raw: Mapping[str, Any], known: Mapping[str, Word]) -> dict[str, 
     return {name: values[name] for name in known if name in values}
 
 
+def _plain_texts(fields: Mapping[str, Any]) -> bool:
+    return all(isinstance(value, str) for value in fields.values())
+
+
 def _plain(name: str, value: Any) -> Any:
-    """The value itself, or the id or name of an object that stands in its place."""
+    """The value itself, or the id, token or name of an object that stands in its place."""
     if isinstance(value, Mapping):
-        for key in ("id", "_id", "uuid") if name.endswith("_id") else ("name",):
+        token = ("token", "value", "jwt") if name.endswith("_token") else ("name",)
+        for key in ("id", "_id", "uuid") if name.endswith("_id") else token:
             if key in value:
                 return value[key]
     return value

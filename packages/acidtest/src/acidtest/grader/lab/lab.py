@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from acidtest.catalogue.problem import Problem
+from acidtest.catalogue.problem import Problem, RandomHex
 from acidtest.core.clock import RunClock
 from acidtest.grader.lab.build import Built
 from acidtest.grader.lab.intake import Submission
@@ -76,6 +76,8 @@ class Lab:
         """What was reached through its default port, past the address it was given."""
         self.secret = secrets.token_urlsafe(24)
         self.migration = MigrationReport(command=recipe.migrate)
+        self.env = {name: _drawn(value) for name, value in problem.env.items()}
+        """What the problem tells every program of the submission, drawn once for the run."""
         self._numbers = iter(range(1, 10_000))
 
     async def migrate(self, emit: Callable[[str], None]) -> MigrationReport:
@@ -83,9 +85,8 @@ class Lab:
 
         A migration that fails is a fact for the checks, not an error here.
         """
-        await self.cluster.create_database(MIGRATED)
         if self.recipe.migrate is None:
-            return self.migration
+            return
         emit(f"running {self.recipe.migrate}")
         first = await self._command(self.recipe.migrate, MIGRATED)
         shape = await self._shape(MIGRATED)
@@ -96,7 +97,6 @@ class Lab:
         self.migration = MigrationReport(
             command=self.recipe.migrate,
             first=first,
-            second=second,
             tables=await self._tables(MIGRATED),
             shape_first=shape,
             shape_second=await self._shape(again),
@@ -159,3 +159,15 @@ class Lab:
     def environment(self, offered: Mapping[str, str]) -> dict[str, str]:
         """The whole environment of a program of the submission."""
         return {**self.built.env, **self.recipe.environment(offered)}
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the submission was trusted with in this run."""
+        drawn = [self.env[n] for n, v in self.problem.env.items() if isinstance(v, RandomHex)]
+        return (self.cluster.candidate.password, self.secret, *drawn)
+
+
+
+def _drawn(value: str | RandomHex) -> str:
+    if isinstance(value, str):
+        return value
+    return secrets.token_hex((value.random_hex + 1) // 2)[: value.random_hex]

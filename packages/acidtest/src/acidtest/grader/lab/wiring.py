@@ -136,4 +136,5 @@ class Wiring:
             "REDIS_HOST": "127.0.0.1",
             "REDIS_PORT": str(cache_port),
             "SECRET": self._lab.secret,
+            **self._lab.env,
         }

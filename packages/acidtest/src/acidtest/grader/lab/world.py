@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from acidtest.catalogue.problem import Problem
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.sandbox import Limits, OnLine, Sandbox
 from acidtest.grader.lab.service import Prepare, Replica, Service
@@ -46,9 +47,11 @@ class World:
         self.postgres = wiring.postgres
         self.redis = wiring.cache
         self.cache = wiring.redis.client()
+        self.members: dict[str, Any] = {}
+        """Users of the service whom the checks of this world share."""
         self.clock = lab.clock
         self.cluster = lab.cluster
-        self.secrets = (lab.cluster.candidate.password, lab.secret)
+        self.secrets = lab.secrets
         """What the service was trusted with in this run."""
 
     @classmethod
@@ -83,7 +86,7 @@ class World:
                 worker = Replica("worker", running(lab.recipe.worker), journal)
                 stack.push_async_callback(worker.close)
                 await worker.start()
-            health = [lab.recipe.health or "/health", "/books"]
+            health = [lab.recipe.health or "/health", _harmless_path(lab.problem)]
             service = Service(
                 replicas,
                 health=health,
@@ -108,3 +111,9 @@ class World:
     def troubles(self) -> tuple[BaseException, ...]:
         """What went wrong in our own proxies; a verdict beside any of these means nothing."""
         return (*self.postgres.failures, *self.redis.failures)
+
+
+def _harmless_path(problem: Problem) -> str:
+    """A path of the problem that can be asked for without knowing any id."""
+    paths = (op.path for op in problem.operations.values() if op.method == "GET")
+    return next((path for path in paths if "{" not in path), "/")

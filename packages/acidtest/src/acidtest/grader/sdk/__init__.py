@@ -20,6 +20,7 @@ from acidtest.grader.load import (
     LoadRequest,
     LoadResult,
 )
+from acidtest.grader.sdk._accounts import Accounts, By, Session, User
 from acidtest.grader.sdk._answer import Answer
 from acidtest.grader.sdk._check import Check, check, load_checks
 from acidtest.grader.sdk._database import Database, Place, quote
@@ -54,7 +55,9 @@ __all__ = [
     "PUBLIC",
     "SAFETY",
     "TIMING",
+    "Accounts",
     "Answer",
+    "By",
     "Capacity",
     "Captured",
     "Check",
@@ -81,12 +84,14 @@ __all__ = [
     "RedisCommand",
     "Request",
     "Seen",
+    "Session",
     "SqlStatement",
     "SubmissionError",
     "Tell",
     "Unexaminable",
     "Unmet",
     "Untold",
+    "User",
     "Visibility",
     "Voided",
     "check",

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import random
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -19,6 +20,7 @@ from acidtest.grader.lab.lab import MigrationReport
 from acidtest.grader.lab.proxy import PostgresProxy, RedisProxy
 from acidtest.grader.lab.service import Service
 from acidtest.grader.lab.world import World
+from acidtest.grader.sdk._accounts import Accounts, By, bearer
 from acidtest.grader.sdk._answer import Answer
 from acidtest.grader.sdk._database import Database
 from acidtest.grader.sdk._load import Loading, Tell
@@ -73,6 +75,8 @@ class Env:
         operation: str,
         body: Mapping[str, Any] | None = None,
         *,
+        by: By | None = None,
+        key: str | Literal[False] | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         replica: int | None = None,
@@ -84,20 +88,24 @@ class Env:
         Args:
             operation: a name from `problem.yaml`.
             body: canonical fields; unknown names are sent as they are.
+            by: as whom; None is nobody.
+            key: the `Idempotency-Key` of an operation that takes one; None draws a new one, False
+                sends none.
             query: query parameters, sent as they are.
-            headers: extra headers.
+            headers: extra headers; they win over all others.
             replica: which instance to ask, from 0; None takes them in turn.
             deadline: seconds until the answer counts as missing.
             **ids: values for the path, such as `book_id`.
         """
-        spec = self.dialect.problem.operations[operation]
-        encoded = None
+        encoded, content_type = None, "application/json"
         if body is not None:
-            fields = self.dialect.encode(spec.sends, dict(body)) if spec.sends else dict(body)
-            encoded = dump_json(fields)
+            encoded, content_type = self.dialect.body(operation, body)
         return await self.send(
             operation,
             encoded,
+            content_type=content_type,
+            by=by,
+            key=key,
             query=query,
             headers=headers,
             replica=replica,
@@ -111,6 +119,8 @@ class Env:
         body: bytes | None = None,
         *,
         content_type: str = "application/json",
+        by: By | None = None,
+        key: str | Literal[False] | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         replica: int | None = None,
@@ -120,7 +130,7 @@ class Env:
     ) -> Answer:
         """Ask for one operation with a body of raw bytes, or with another method."""
         self._must_be_known(operation)
-        sent = dict(headers or {})
+        sent = {**bearer(by), **self._keyed(operation, key), **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", content_type)
         request = Request(
@@ -133,9 +143,26 @@ class Env:
         reply = await self.http.send(request, replica=replica, deadline=deadline)
         return Answer(reply, operation=operation, dialect=self.dialect)
 
-    async def get(self, path: str, *, replica: int | None = None, deadline: float = 10.0) -> Reply:
+    def _keyed(self, operation: str, key: str | Literal[False] | None) -> dict[str, str]:
+        if key is False or not (key or self.dialect.problem.operations[operation].keyed):
+            return {}
+        return {"Idempotency-Key": key or self.new_key()}
+
+    def new_key(self) -> str:
+        """Draw an idempotency key that nobody used."""
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
+
+    async def get(
+        self,
+        path: str,
+        *,
+        by: By | None = None,
+        replica: int | None = None,
+        deadline: float = 10.0,
+    ) -> Reply:
         """Send a plain GET to `path`, which is not translated."""
-        return await self.http.send(Request("GET", path), replica=replica, deadline=deadline)
+        request = Request("GET", path, headers=bearer(by))
+        return await self.http.send(request, replica=replica, deadline=deadline)
 
     def _must_be_known(self, operation: str) -> None:
         for mismatch in self.dialect.mismatches:
@@ -150,12 +177,13 @@ class Env:
         self,
         operation: str,
         *,
+        by: By | None = None,
         replica: int | None = None,
         query: Mapping[str, str] | None = None,
         **ids: Any,
     ) -> list[Item]:
         """Every item of a list, all its pages walked; fails or skips the check if that breaks."""
-        answer = await self.call(operation, query=query, replica=replica, **ids)
+        answer = await self.call(operation, by=by, query=query, replica=replica, **ids)
         answer.expect({200}, f"{operation} does not answer 200")
         items = list(answer.items)
         for _ in range(_MAX_PAGES):
@@ -171,6 +199,11 @@ class Env:
                 break
             items += answer.items
         return items
+
+    @property
+    def accounts(self) -> Accounts:
+        """Users of the service, in problems that have any."""
+        return Accounts(self, self._world.members)
 
     @property
     def http(self) -> HttpClient:
