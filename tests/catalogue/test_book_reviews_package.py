@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from acidtest.catalogue.loader import load_problem
 from acidtest.core.verdict import Kind
 from acidtest.grader.plan import ordered_checks
-from acidtest.grader.sdk import Check
+from acidtest.grader.sdk import Check, error_shape, instant, leak_in, outline
 
 FOLDER = load_problem("book-reviews").folder
 PACKAGE = "acidtest_checks_book_reviews"
@@ -97,8 +97,6 @@ def test_the_rubric_weighs_every_dimension() -> None:
 )
 def test_values_do_not_change_an_outline(harmless: str, hostile: str) -> None:
     """Statements that differ in rightly quoted values have one outline."""
-    outline = part("_sql_outline").outline
-
     assert outline(harmless) == outline(hostile)
 
 
@@ -114,8 +112,6 @@ def test_values_do_not_change_an_outline(harmless: str, hostile: str) -> None:
 )
 def test_structure_changes_an_outline(hostile: str) -> None:
     """A value that left its quotes gives another outline."""
-    outline = part("_sql_outline").outline
-
     assert outline(hostile) != outline("select * from t where a = 'bob'")
 
 
@@ -125,14 +121,14 @@ def test_any_quoted_value_is_one_literal(value: str) -> None:
     """Whatever is quoted by the rules of SQL stays one literal."""
     quoted = "'" + value.replace("'", "''") + "'"
 
-    assert part("_sql_outline").outline(f"select {quoted}") == ("select", "?")
+    assert outline(f"select {quoted}") == ("select", "?")
 
 
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_an_outline_never_fails(text: str) -> None:
     """Any text at all has an outline."""
-    assert isinstance(part("_sql_outline").outline(text), tuple)
+    assert isinstance(outline(text), tuple)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +147,7 @@ def test_an_outline_never_fails(text: str) -> None:
 )
 def test_what_is_internal_is_noticed(text: str) -> None:
     """Stack traces, SQL, paths and secrets are leaks."""
-    assert part("_leaks").leak_in(text, secrets=("hunter2-hunter2",)) is not None
+    assert leak_in(text, secrets=("hunter2-hunter2",)) is not None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +164,7 @@ def test_what_is_internal_is_noticed(text: str) -> None:
 )
 def test_plain_errors_are_no_leaks(text: str) -> None:
     """Messages for people are not taken for something internal."""
-    assert part("_leaks").leak_in(text, secrets=("hunter2-hunter2",)) is None
+    assert leak_in(text, secrets=("hunter2-hunter2",)) is None
 
 
 @pytest.mark.parametrize(
@@ -190,7 +186,7 @@ def test_only_moments_with_an_offset_are_moments(
     known: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     """RFC 3339 with an offset is understood, and nothing else is."""
-    assert (part("_moments").instant(text) is not None) is known
+    assert (instant(text) is not None) is known
 
 
 class _Draws:
@@ -234,7 +230,7 @@ def test_drawn_isbns_have_true_check_digits() -> None:
 )
 def test_messages_are_found_wherever_they_are(body: Any, speaks: set[str]) -> None:
     """A field counts as a message when it holds text for a person, at whatever depth."""
-    assert part("_errors").shape_of(body).messages == speaks
+    assert error_shape(body).messages == speaks
 
 
 def test_checks_import_only_what_they_may(checks: tuple[Check, ...]) -> None:

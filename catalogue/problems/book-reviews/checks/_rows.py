@@ -2,13 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from acidtest.grader.sdk import Env, Place, quote, unmet
+from acidtest.grader.sdk import Env, Place, Row, unmet
 
 from ._elsewhere import rests_on_postgres
 from ._shelf import new_book, new_review, stored
-
-Row = dict[str, str | None]
-"""A row as text by column name."""
 
 
 class Kept(NamedTuple):
@@ -55,8 +52,8 @@ async def find_rows(env: Env) -> Kept:
     review_places = await _places(env, reviews[0], ("comment", "reviewer", "rating"))
     if "title" not in book_places or "comment" not in review_places:
         unmet("No column holds a book's title or a review's comment as it was sent")
-    book_rows = [await _row(env, book_places["title"], body["title"]) for body in books]
-    review_rows = [await _row(env, review_places["comment"], body["comment"]) for body in reviews]
+    book_rows = [await env.db.row(book_places["title"], body["title"]) for body in books]
+    review_rows = [await env.db.row(review_places["comment"], body["comment"]) for body in reviews]
     link, key = _tie(book_rows, review_rows)
     return Kept(
         book=book_rows[0],
@@ -74,7 +71,7 @@ async def _places(env: Env, body: dict[str, Any], names: tuple[str, ...]) -> dic
     first = await env.db.locate(str(body[names[0]]))
     if first is None:
         return {}
-    row = await _row(env, first, str(body[names[0]]))
+    row = await env.db.row(first, str(body[names[0]]))
     found = {names[0]: first}
     for name in names[1:]:
         wanted = str(body[name])
@@ -83,17 +80,6 @@ async def _places(env: Env, body: dict[str, Any], names: tuple[str, ...]) -> dic
         if columns:
             found[name] = Place(first.table, (named or columns)[0])
     return found
-
-
-async def _row(env: Env, place: Place, value: str) -> Row:
-    """The row in which `place` holds `value`, every column as text."""
-    names = [column.name for column in await env.db.columns(place.table)]
-    texts = ", ".join(f"{quote(name)}::text as {quote(name)}" for name in names)
-    rows = await env.db.fetch(
-        f"select {texts} from {place.table} where {place.quoted}::text = $1 limit 1",  # noqa: S608 - quoted
-        value,
-    )
-    return rows[0] if rows else {}
 
 
 def _tie(books: list[Row], reviews: list[Row]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a gate should hold: the moment a write becomes lasting, and the moment a cache is filled."""
+"""What a gate should hold, and how to tell that the cache is used."""
 
 from typing import Any
 
@@ -29,31 +29,6 @@ _FILLS = frozenset(
         "RENAME",
     ]
 )
-
-
-class LastingWrite:
-    """Matches what makes a write of one instance last: its COMMIT, or the write itself without one.
-
-    Commits of transactions that only read do not match.
-    """
-
-    def __init__(self, replica: str) -> None:
-        self._replica = replica
-        self._written: set[int] = set()
-
-    def __call__(self, statement: Any) -> bool:
-        """Whether to hold this statement."""
-        if statement.replica != self._replica:
-            return False
-        if statement.is_write and statement.in_transaction:
-            self._written.add(statement.connection)
-            return bool(statement.is_commit)
-        if statement.is_write:
-            return True
-        if statement.is_commit and statement.connection in self._written:
-            self._written.discard(statement.connection)
-            return True
-        return False
 
 
 class FillAfterRead:
@@ -89,8 +64,3 @@ async def _served_from_cache(env: Env, replica: int) -> bool:
     async with env.watch() as seen:
         answer = await env.call("list_books", replica=replica, deadline=5.0)
     return answer.status == 200 and not seen.work
-
-
-def replica_name(env: Env, number: int) -> str:
-    """Return the name under which proxies know an instance."""
-    return env.service.replicas[number].name

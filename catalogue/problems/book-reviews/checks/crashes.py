@@ -7,17 +7,18 @@ from acidtest.grader.sdk import (
     SAFETY,
     TIMING,
     Env,
+    LastingWrite,
     Request,
     SubmissionError,
     check,
     clip,
     fail,
+    replica_name,
     unmet,
 )
 
 from ._elsewhere import rests_on_postgres
 from ._shelf import BASE, STORED, add_book, add_review, new_book, with_id
-from ._watched import LastingWrite, replica_name
 
 _BOOKS = 6
 _STOP_SECONDS = 10.0

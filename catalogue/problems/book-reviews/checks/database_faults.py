@@ -4,11 +4,21 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from acidtest.grader.sdk import TIMING, Answer, Env, HttpExchange, check, clip, fail, unmet
+from acidtest.grader.sdk import (
+    TIMING,
+    Answer,
+    Env,
+    HttpExchange,
+    check,
+    clip,
+    error_problem,
+    error_shape,
+    fail,
+    leak_in,
+    unmet,
+)
 
 from ._elsewhere import rests_on_postgres
-from ._errors import problem_of, shape_of
-from ._leaks import leak_in
 from ._shelf import BASE, STORED, add_book, add_review, new_book, new_review, unknown_id
 
 _UNAVAILABLE = frozenset({503, 504})
@@ -136,7 +146,7 @@ def _expect_unavailable(answer: Answer, what: str, how: str) -> None:
 
 
 def _expect_shape(answer: Answer, usual: Answer, what: str) -> None:
-    problem = problem_of(answer)
+    problem = error_problem(answer)
     if problem:
         fail(
             f"Without a database the error of {what} is no JSON object with a message: {problem}",
@@ -145,8 +155,8 @@ def _expect_shape(answer: Answer, usual: Answer, what: str) -> None:
         )
     if (
         usual.status == 404
-        and problem_of(usual) is None
-        and not (shape_of(answer.json).messages & shape_of(usual.json).messages)
+        and error_problem(usual) is None
+        and not (error_shape(answer.json).messages & error_shape(usual.json).messages)
     ):
         fail(
             f"The error of {what} without a database has another shape than a 404",

@@ -1,13 +1,9 @@
 """What is handed in beside the service: tests and a README, looked at only from outside."""
 
-from pathlib import Path
-
-from acidtest.grader.sdk import ADVISORY, Env, check, fail
+from acidtest.grader.sdk import ADVISORY, Env, check, fail, own_files
 
 _TEST_NAMES = ("test", "spec")
 _TOPICS = ("migrat", "test")
-_MOST_FILES = 5_000
-_NOT_THEIRS = frozenset({"node_modules", ".git", ".venv", "vendor"})
 
 
 @check("R22", group="contract", kind=ADVISORY)
@@ -16,7 +12,7 @@ async def there_are_tests_and_a_readme(env: Env) -> None:
 
     Only looks whether they are there; what they are worth is for a reader.
     """
-    files = _files(env.tree)
+    files = own_files(env.tree)
     names = {path: path.relative_to(env.tree).as_posix().lower() for path in files}
     tests = [path for path in files if any(word in names[path] for word in _TEST_NAMES)]
     readme = next((path for path in files if path.name.lower().startswith("readme")), None)
@@ -30,15 +26,3 @@ async def there_are_tests_and_a_readme(env: Env) -> None:
             expected="tests, and a README that says how to run service, migrations and tests",
             observed=f"{len(files)} files, {len(tests)} of them look like tests",
         )
-
-
-def _files(root: Path) -> list[Path]:
-    """The files of the submission, those at the top first, without other people's."""
-    files: list[Path] = []
-    for path in root.rglob("*"):
-        if len(files) >= _MOST_FILES:
-            break
-        inside = path.relative_to(root).parts
-        if path.is_file() and not path.is_symlink() and not _NOT_THEIRS & {*inside}:
-            files.append(path)
-    return sorted(files, key=lambda path: len(path.parts))

@@ -2,9 +2,22 @@
 
 from collections.abc import Mapping
 
-from acidtest.grader.sdk import Answer, Env, check, dump_json, fail, not_applicable, unmet
+from acidtest.grader.sdk import (
+    Answer,
+    Env,
+    ErrorShape,
+    check,
+    dump_json,
+    error_problem,
+    error_shape,
+    fail,
+    hostile_numbers,
+    hostile_objects,
+    not_applicable,
+    unmet,
+    unstorable_texts,
+)
 
-from ._errors import Shape, problem_of, shape_of
 from ._shelf import (
     BASE,
     REFUSED,
@@ -25,18 +38,18 @@ async def errors_are_json_of_one_shape(env: Env) -> None:
     and an unknown method. One shape means that all have the field with the message in common; more
     fields, such as a list of wrong values, may differ.
     """
-    shapes: list[tuple[str, Shape]] = []
+    shapes: list[tuple[str, ErrorShape]] = []
     for name, answer in (await _errors(env)).items():
         if answer.status is None or answer.status < 400:
             continue  # whether it is an error at all is asked by other checks
-        problem = problem_of(answer)
+        problem = error_problem(answer)
         if problem:
             fail(
                 f"The answer to {name} is not a JSON object with a message: {problem}",
                 expected="a JSON object with a message, as for every other error",
                 observed=answer.summary(),
             )
-        shapes.append((name, shape_of(answer.json)))
+        shapes.append((name, error_shape(answer.json)))
     if len(shapes) < 3:
         unmet("Fewer than three kinds of errors could be brought about")
     common = frozenset.intersection(*(shape.messages for _, shape in shapes))
@@ -118,42 +131,20 @@ async def characters_a_database_cannot_hold_are_never_a_5xx(env: Env) -> None:
     template = dump_json(
         env.dialect.encode("book", without(new_book(env, title="HOSTILE"), "isbn"))
     )
-    texts = {
-        "a NUL character": b"a\\u0000b",
-        "half a surrogate pair": b"a\\ud800b",
-        "surrogates in the wrong order": b"\\udc00\\ud800",
-    }
-    await _survives(env, {name: template.replace(b"HOSTILE", text) for name, text in texts.items()})
+    bodies = {n: template.replace(b"HOSTILE", text) for n, text in unstorable_texts().items()}
+    await _survives(env, bodies)
 
 
 def _hostile_bodies(env: Env) -> dict[str, bytes]:
     body = without(new_book(env, title="HOSTILE"), "isbn")
     text = dump_json(env.dialect.encode("book", body))
     year = dump_json(body["published_year"])
-    deep = 2_000
-
-    def with_year(value: bytes) -> bytes:
-        return text.replace(year, value)
-
+    named = {f"the year {name}": text.replace(year, raw) for name, raw in hostile_numbers().items()}
     return {
-        "the year 2^63": with_year(b"9223372036854775808"),
-        "the year 2^31": with_year(b"2147483648"),
-        "the year 1e400": with_year(b"1e400"),
-        "the year -1e400": with_year(b"-1e400"),
-        "the year NaN": with_year(b"NaN"),
-        "the year Infinity": with_year(b"Infinity"),
-        "a year of 5000 digits": with_year(b"9" * 5_000),
-        "the year 1e-400": with_year(b"1e-400"),
-        "2000 nested arrays": with_year(b"[" * deep + b"]" * deep),
-        "2000 nested objects": with_year(b'{"a":' * deep + b"1" + b"}" * deep),
-        "100000 open brackets": b"[" * 100_000,
-        "double keys": text[:-1] + b"," + text[1:],
-        "a key __proto__": text[:-1] + b',"__proto__":{"title":1},"constructor":null}',
+        **named,
+        **hostile_objects(text),
         "a title of a megabyte": text.replace(b"HOSTILE", b"x" * 1_000_000),
         "bytes that are no UTF-8": text.replace(b"HOSTILE", b"\xff\xfe\x80"),
-        "a byte order mark": b"\xef\xbb\xbf" + text,
-        "UTF-16": text.decode().encode("utf-16"),
-        "an empty key": text[:-1] + b',"":1}',
     }
 
 

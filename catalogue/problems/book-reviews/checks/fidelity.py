@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime
 
-from acidtest.grader.sdk import Env, Item, check, fail, unmet
+from acidtest.grader.sdk import Env, Item, check, fail, instant, unmet
 
-from ._moments import instant
 from ._shelf import (
     BASE,
     STORED,

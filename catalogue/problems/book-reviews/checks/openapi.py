@@ -1,21 +1,10 @@
 """The OpenAPI document: there, valid, complete and true."""
 
-from acidtest.grader.sdk import (
-    Answer,
-    Env,
-    Unexaminable,
-    check,
-    clip,
-    fail,
-    unknown,
-    unmet,
-)
+from acidtest.grader.sdk import Env, check, expect_described, expect_valid_document, unmet
 
 from ._shelf import BASE, add_book, new_book, new_review, unknown_id, without
 
 _OPERATIONS = ("list_books", "create_book", "list_reviews", "create_review")
-
-_LONGEST = 300
 
 
 @check("R8", group="contract", weight=2)
@@ -25,32 +14,10 @@ async def the_openapi_document_is_valid_and_whole(env: Env) -> None:
     Looked for at the usual addresses, then as a file in the repository. Names of path parameters
     do not matter.
     """
-    if env.openapi is None:
-        fail(
-            "There is no OpenAPI document",
-            expected="an OpenAPI 3 document at /openapi.json or the like, or openapi.yaml",
-            observed="none at the usual addresses and none in the repository",
-        )
-    known = await env.call("list_books")
-    known.given({200}, "This rests on: GET /books answers 200")
-    try:
-        mistakes = await env.examiner.validate(env.openapi)
-    except Unexaminable as error:
-        unknown(f"The document could not be judged: {error}")
-    if mistakes:
-        fail(
-            "The OpenAPI document is not valid",
-            expected="a document that follows the OpenAPI specification",
-            observed="; ".join(clip(mistake, 300) for mistake in mistakes[:5]),
-        )
-    for operation in _OPERATIONS:
-        method, path = env.dialect.method(operation), env.dialect.template(operation)
-        if not env.openapi.describes(method, path):
-            fail(
-                f"The OpenAPI document does not describe {method} {path}",
-                expected="all four operations",
-                observed=f"{env.openapi.source} without it",
-            )
+    if env.openapi is not None:
+        known = await env.call("list_books")
+        known.given({200}, "This rests on: GET /books answers 200")
+    await expect_valid_document(env, _OPERATIONS)
 
 
 @check("R8", group="contract", weight=1.5, requires=(BASE,))
@@ -72,7 +39,7 @@ async def the_openapi_document_is_true_of_answers(env: Env) -> None:
     ]
     for answer in answers:
         if answer.ok:
-            await _expect_described(env, answer)
+            await expect_described(env, answer)
 
 
 @check("R8", group="contract", requires=(BASE,))
@@ -97,41 +64,4 @@ async def the_openapi_document_is_true_of_errors(env: Env) -> None:
     ]
     for answer in answers:
         if answer.status is not None and 400 <= answer.status < 500:
-            await _expect_described(env, answer)
-
-
-async def _expect_described(env: Env, answer: Answer) -> None:
-    document, status = env.openapi, answer.status
-    if document is None or status is None:
-        return
-    method, path = env.dialect.method(answer.operation), env.dialect.template(answer.operation)
-    if not document.documents(method, path, status):
-        fail(
-            f"The OpenAPI document does not know that {method} {path} answers {status}",
-            expected=f"a response {status} in {document.source}",
-            observed=answer.summary(),
-        )
-    try:
-        departures = await env.examiner.conforms(
-            document,
-            method,
-            path,
-            status=status,
-            content_type=answer.reply.headers.get("Content-Type", ""),
-            body=answer.reply.body,
-        )
-    except Unexaminable as error:
-        unknown(f"The answer could not be compared with the document: {error}")
-    if departures:
-        fail(
-            f"An answer of {method} {path} is not as the OpenAPI document describes it",
-            expected=f"what {document.source} describes for {status}",
-            observed=f"{'; '.join(map(_both_ends, departures[:3]))}: {answer.summary()}",
-        )
-
-
-def _both_ends(departure: str) -> str:
-    """Shorten a departure in the middle: it begins with the value and ends with what is wrong."""
-    if len(departure) <= _LONGEST:
-        return departure
-    return f"{departure[:40]} … {departure[-180:]}"
+            await expect_described(env, answer)

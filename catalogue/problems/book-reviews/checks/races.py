@@ -3,7 +3,18 @@
 import asyncio
 from collections import Counter
 
-from acidtest.grader.sdk import SAFETY, TIMING, Answer, Env, check, clip, fail, unknown, unmet
+from acidtest.grader.sdk import (
+    SAFETY,
+    TIMING,
+    Answer,
+    Env,
+    check,
+    clip,
+    fail,
+    replica_name,
+    unknown,
+    unmet,
+)
 
 from ._elsewhere import rests_on_postgres
 from ._shelf import (
@@ -15,7 +26,7 @@ from ._shelf import (
     stored,
     with_id,
 )
-from ._watched import replica_name, until_cached
+from ._watched import until_cached
 
 _CROWD = 50
 _RIVALS = 10

@@ -4,12 +4,15 @@ import re
 
 from acidtest.grader.sdk import (
     ADVISORY,
+    NOT_THERE,
     Env,
     Index,
     Place,
     Unmet,
     check,
     clip,
+    expect_migrated,
+    expect_repeatable,
     fail,
     quote,
     unknown,
@@ -22,8 +25,6 @@ from ._shelf import new_book
 _DEFINES = re.compile(
     r"^\s*(?:create|alter|drop)\s+(?:unique\s+)?(?:table|index|type)\b", re.IGNORECASE
 )
-_NOT_THERE = ("42P01", "42703", "3F000")
-"""What PostgreSQL says of a table, a column or a schema that does not exist."""
 _ENOUGH_ROWS = 100_000
 _WASTEFUL = 100
 """Rows read and thrown away for each row returned, above which a table was searched."""
@@ -47,18 +48,7 @@ async def one_command_builds_the_schema(env: Env) -> None:
             expected="statements at the database of DATABASE_URL when a book is added",
             observed=f"a book was stored and not one statement came{named_store(env.tree)}",
         )
-    if migration.command is None or migration.first is None:
-        fail(
-            "There is no command that builds the schema",
-            expected="`migrate = …` in acidtest.toml, or a tool for migrations that is recognised",
-            observed="none was found",
-        )
-    if migration.first.exit_code != 0:
-        fail(
-            f"`{migration.command}` fails on an empty database",
-            expected="exit code 0",
-            observed=f"exit code {migration.first.exit_code}; {clip(migration.first.log, 1500)}",
-        )
+    expect_migrated(env)
     await _tables_suffice(env)
     kept = await find_rows(env)
     missing = {kept.books, kept.reviews} - set(migration.tables)
@@ -75,7 +65,7 @@ async def _tables_suffice(env: Env) -> None:
     """Fail where adding a book meets a table or a column that nobody made."""
     async with env.watch() as seen:
         await env.call("create_book", new_book(env))
-    missing = [s for s in seen.sql if (s.error or "").startswith(_NOT_THERE)]
+    missing = [s for s in seen.sql if (s.error or "").startswith(NOT_THERE)]
     if missing:
         fail(
             f"`{env.migration.command}` does not make the tables that the service works on",
@@ -98,33 +88,7 @@ async def running_it_again_changes_nothing(env: Env) -> None:
 
     Compares every table, column, index and constraint.
     """
-    migration = env.migration
-    if migration.command is None or migration.first is None or migration.second is None:
-        fail(
-            "There are no migrations to run again",
-            expected="a command that makes tables",
-            observed="no command",
-        )
-    if not migration.tables:
-        code = migration.first.exit_code
-        fail(
-            f"`{migration.command}` makes no table, so a second run has nothing to keep",
-            expected="tables in the database of DATABASE_URL after the first run",
-            observed=f"no table there; the first run ended with exit code {code}",
-        )
-    if migration.second.exit_code != 0:
-        fail(
-            f"`{migration.command}` fails when it runs a second time",
-            expected="exit code 0",
-            observed=f"exit code {migration.second.exit_code}; {clip(migration.second.log, 1500)}",
-        )
-    changed = sorted({*migration.shape_first} ^ {*migration.shape_second})
-    if changed:
-        fail(
-            f"`{migration.command}` changes the schema when it runs a second time",
-            expected="the same schema",
-            observed="; ".join(changed[:10]),
-        )
+    expect_repeatable(env)
 
 
 @check("R9", group="schema", kind=ADVISORY)

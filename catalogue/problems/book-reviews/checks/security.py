@@ -1,21 +1,25 @@
 """Injection, judged by what reaches the database, and what may never come out."""
 
-import re
 from collections.abc import Iterable
 
 from acidtest.grader.sdk import (
+    INJECTIONS,
     SAFETY,
     Env,
     HttpExchange,
+    Leak,
     SqlStatement,
     check,
     clip,
     dump_json,
     fail,
+    injection,
+    leak_in,
+    outline,
+    secret_in,
 )
 
 from ._elsewhere import rests_on_postgres
-from ._leaks import Leak, leak_in, secret_in
 from ._shelf import (
     BASE,
     add_book,
@@ -27,21 +31,7 @@ from ._shelf import (
     unknown_id,
     without,
 )
-from ._sql_outline import outline
 
-_HOSTILE = (
-    "{}'",
-    '{}"',
-    "{}\\",
-    "{}\\'",
-    "{}') --",
-    "{}'); select pg_sleep(0) --",
-    "{}' or '1'='1",
-    "{}'||pg_sleep(0)||'",
-    "{}$$ or 1=1 $$",
-    "{} %s %(a)s :name ? $1",
-    "{}/* */;",
-)
 _IN_QUERIES = ("{}'", "{}') --", "{}' or '1'='1", "{};select 1")
 _PARAMETERS = ("limit", "offset", "page", "cursor", "sort", "order", "q", "search", "author")
 _SYNTAX_ERROR = "42601"
@@ -82,8 +72,8 @@ async def _statements(env: Env, book_id: object, mark: str, *, tame: bool) -> li
     """Send every value to every place, and return what reached the database."""
     async with env.watch() as seen:
         accepted = 0
-        for pattern in _HOSTILE:
-            text = _value(pattern, mark, tame=tame)
+        for pattern in INJECTIONS:
+            text = injection(pattern, mark, tame=tame)
             answer = await env.call("create_book", new_book(env, title=text, author=text))
             accepted += answer.ok
             await env.call("create_book", new_book(env, isbn=text))
@@ -94,17 +84,12 @@ async def _statements(env: Env, book_id: object, mark: str, *, tame: bool) -> li
         for name in _PARAMETERS:
             for pattern in _IN_QUERIES:
                 await env.cache.flushdb()
-                query = {name: _value(pattern, mark, tame=tame)}
+                query = {name: injection(pattern, mark, tame=tame)}
                 await env.call("list_books", query=query)
                 await env.call("list_reviews", query=query, book_id=book_id)
     if tame and not accepted:
-        await add_book(env, title=_value(_HOSTILE[0], mark, tame=True))
+        await add_book(env, title=injection(INJECTIONS[0], mark, tame=True))
     return seen.work
-
-
-def _value(pattern: str, mark: str, *, tame: bool) -> str:
-    """A hostile value, or its harmless twin: as long, with as many words, without signs."""
-    return (re.sub(r"[^\w\s{}]", "x", pattern) if tame else pattern).format(mark)
 
 
 @check("R7", group="security", weight=2, requires=(BASE,))

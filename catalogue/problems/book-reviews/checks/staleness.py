@@ -4,11 +4,23 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from acidtest.grader.sdk import SAFETY, Answer, Env, Item, Unmet, check, fail, unknown, unmet
+from acidtest.grader.sdk import (
+    SAFETY,
+    Answer,
+    Env,
+    Item,
+    LastingWrite,
+    Unmet,
+    check,
+    fail,
+    replica_name,
+    unknown,
+    unmet,
+)
 
 from ._elsewhere import rests_on_postgres
 from ._shelf import BASE, add_book, new_book, stored, with_id
-from ._watched import FillAfterRead, LastingWrite, replica_name, until_cached
+from ._watched import FillAfterRead, until_cached
 
 _REACH = 3.0
 _WRITER_SECONDS = 2.0

@@ -7,11 +7,10 @@ cache alone for a while, and would show nothing of its races then.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from acidtest.grader.sdk import SAFETY, Answer, Env, check, fail, unmet
+from acidtest.grader.sdk import SAFETY, Answer, Env, LastingWrite, check, fail, replica_name, unmet
 
 from ._elsewhere import rests_on_postgres
 from ._shelf import add_book, new_book, new_review
-from ._watched import LastingWrite, replica_name
 
 _PATIENCE = 0.4
 """Seconds for which an answer must not come while its commit is held."""

@@ -23,9 +23,23 @@ from acidtest.grader.load import (
 from acidtest.grader.sdk._accounts import Accounts, By, Session, User
 from acidtest.grader.sdk._answer import Answer
 from acidtest.grader.sdk._check import Check, check, load_checks
-from acidtest.grader.sdk._database import Database, Place, quote
+from acidtest.grader.sdk._database import Database, Place, Row, quote
+from acidtest.grader.sdk._document import expect_described, expect_valid_document
 from acidtest.grader.sdk._env import Env, Knowledge, dump_json
+from acidtest.grader.sdk._errors import ErrorShape, error_problem, error_shape
+from acidtest.grader.sdk._files import own_files
+from acidtest.grader.sdk._gating import LastingWrite, replica_name
+from acidtest.grader.sdk._hostile import (
+    INJECTIONS,
+    hostile_numbers,
+    hostile_objects,
+    injection,
+    unstorable_texts,
+)
+from acidtest.grader.sdk._leaks import Leak, leak_in, secret_in
 from acidtest.grader.sdk._load import Tell, expect_objective, place_of
+from acidtest.grader.sdk._migrations import NOT_THERE, expect_migrated, expect_repeatable
+from acidtest.grader.sdk._moments import instant
 from acidtest.grader.sdk._outcomes import (
     Failed,
     Inapplicable,
@@ -40,6 +54,8 @@ from acidtest.grader.sdk._outcomes import (
     void,
 )
 from acidtest.grader.sdk._seen import Seen, is_bookkeeping, is_write
+from acidtest.grader.sdk._slopes import Count, count_statements, expect_flat
+from acidtest.grader.sdk._sql_outline import outline
 
 SAFETY = Kind.SAFETY
 DETERMINISTIC = Kind.DETERMINISTIC
@@ -52,6 +68,8 @@ __all__ = [
     "ADVISORY",
     "DETERMINISTIC",
     "HIDDEN",
+    "INJECTIONS",
+    "NOT_THERE",
     "PUBLIC",
     "SAFETY",
     "TIMING",
@@ -64,8 +82,10 @@ __all__ = [
     "Column",
     "Conclusion",
     "Constraint",
+    "Count",
     "Database",
     "Env",
+    "ErrorShape",
     "Failed",
     "HttpExchange",
     "Inapplicable",
@@ -73,6 +93,8 @@ __all__ = [
     "Item",
     "Kind",
     "Knowledge",
+    "LastingWrite",
+    "Leak",
     "LoadPlan",
     "LoadRequest",
     "LoadResult",
@@ -83,6 +105,7 @@ __all__ = [
     "Place",
     "RedisCommand",
     "Request",
+    "Row",
     "Seen",
     "Session",
     "SqlStatement",
@@ -96,16 +119,34 @@ __all__ = [
     "Voided",
     "check",
     "clip",
+    "count_statements",
     "dump_json",
+    "error_problem",
+    "error_shape",
+    "expect_described",
+    "expect_flat",
+    "expect_migrated",
     "expect_objective",
+    "expect_repeatable",
+    "expect_valid_document",
     "fail",
+    "hostile_numbers",
+    "hostile_objects",
+    "injection",
+    "instant",
     "is_bookkeeping",
     "is_write",
+    "leak_in",
     "load_checks",
     "not_applicable",
+    "outline",
+    "own_files",
     "place_of",
     "quote",
+    "replica_name",
+    "secret_in",
     "unknown",
     "unmet",
+    "unstorable_texts",
     "void",
 ]

@@ -19,6 +19,9 @@ from acidtest.grader.lab.schema import (
     tables_of,
 )
 
+Row = dict[str, str | None]
+"""A row as text by column name."""
+
 
 class Place(NamedTuple):
     """A column in which a value was found."""
@@ -106,6 +109,17 @@ class Database:
             value,
         )
         return int(rows[0]["n"])
+
+    async def row(self, place: Place, value: str) -> Row:
+        """The row in which `place` holds `value`, every column as text; empty where none does."""
+        names = [column.name for column in await self.columns(place.table)]
+        texts = ", ".join(f"{quote(name)}::text as {quote(name)}" for name in names)
+        rows = await self.fetch(
+            f"select {texts} from {place.table}"  # noqa: S608 - quoted
+            f" where {place.quoted}::text = $1 limit 1",
+            value,
+        )
+        return rows[0] if rows else {}
 
     async def tables(self) -> list[str]:
         """Every table of the service, quoted and qualified."""

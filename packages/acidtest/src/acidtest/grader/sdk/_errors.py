@@ -2,13 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from acidtest.grader.sdk import Answer
+from acidtest.grader.sdk._answer import Answer
 
+_DEPTH = 4
 _READABLE = 3
 """Letters that a text needs to be a message; less is a code."""
 
 
-class Shape(NamedTuple):
+class ErrorShape(NamedTuple):
     """The outline of one error."""
 
     keys: frozenset[str]
@@ -16,15 +17,15 @@ class Shape(NamedTuple):
     """The keys that hold text for a person, directly or inside."""
 
 
-def shape_of(value: Any) -> Shape:
+def error_shape(value: Any) -> ErrorShape:
     """Return the outline of an error's JSON object."""
     if not isinstance(value, dict):
-        return Shape(frozenset(), frozenset())
+        return ErrorShape(frozenset(), frozenset())
     readable = frozenset(str(key) for key, inner in value.items() if _speaks(inner, 0))
-    return Shape(frozenset(map(str, value)), readable)
+    return ErrorShape(frozenset(map(str, value)), readable)
 
 
-def problem_of(answer: Answer) -> str | None:
+def error_problem(answer: Answer) -> str | None:
     """Say why an error answer is no JSON object with a message; None where it is one."""
     media = answer.reply.media_type
     if media and "json" not in media:
@@ -32,7 +33,7 @@ def problem_of(answer: Answer) -> str | None:
     value = answer.json
     if not isinstance(value, dict):
         return "it is not a JSON object"
-    if not shape_of(value).messages:
+    if not error_shape(value).messages:
         return "no field holds a text"
     return None
 
@@ -40,7 +41,7 @@ def problem_of(answer: Answer) -> str | None:
 def _speaks(value: Any, depth: int) -> bool:
     if isinstance(value, str):
         return sum(letter.isalpha() for letter in value) >= _READABLE
-    if depth > 4:
+    if depth > _DEPTH:
         return False
     if isinstance(value, dict):
         return any(_speaks(inner, depth + 1) for inner in value.values())
