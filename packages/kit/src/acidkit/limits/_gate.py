@@ -5,14 +5,17 @@ asked for than can be done.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from acidkit.edge import QUIET_ROUTES
 from acidkit.errors import Busy, problem_response
@@ -28,6 +31,7 @@ class GateSettings(BaseModel):
     in_flight: int = Field(default=64, ge=1, description="Requests worked on at once.")
     waiting: int = Field(default=128, ge=0, description="Requests that may wait for that.")
     wait: float = Field(default=0.1, gt=0, description="Longest wait of one of them.")
+    body: float = Field(default=10.0, gt=0, description="Longest a body may take to arrive.")
 
 
 class GateMetrics:
@@ -125,6 +129,7 @@ class _Door:
     ) -> None:
         self._app = app
         self._unbounded = unbounded
+        self._body_time = settings.body
         self._gate = Gate(settings, metrics=metrics)
         self._reserve = Gate(settings.model_copy(update={"in_flight": RESERVE}), metrics=metrics)
 
@@ -139,4 +144,25 @@ class _Door:
             except Busy as problem:
                 await problem_response(problem)(scope, receive, send)
                 return
-            await self._app(scope, receive, send)
+            await self._app(scope, _within(self._body_time, receive), send)
+
+
+def _within(seconds: float, receive: Receive) -> Receive:
+    """Return a `receive` that ends a request whose body does not arrive: it holds a place."""
+    deadline = time.monotonic() + seconds
+    complete = False
+
+    async def hurried() -> Message:
+        nonlocal complete
+        if complete:
+            # What comes now is the end of the connection, which may be waited for.
+            return await receive()
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from None
+        complete = not message.get("more_body", False)
+        return message
+
+    return hurried
