@@ -1,78 +1,45 @@
 """Fixtures of the service's tests: a migrated database per test, Redis, and the service itself."""
 
 import io
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import redis.asyncio
 from pydantic import SecretStr
 
 from acidkit.observe import Redactor, configure_logs
-from acidkit.testing import (
-    FaultProxy,
-    Instance,
-    PostgresServer,
-    RedisServer,
-    Start,
-    run_alembic,
-    running,
-)
+from acidkit.testing import FaultProxy, Instance, Start, running
 from acidkit.testing.plugin import postgres_server, redis_server
+from acidkit.testing.service import (
+    database_proxy,
+    database_url,
+    logging_as_before,
+    raw,
+    redis_proxy,
+    template,
+)
 from book_reviews.app import build
 from book_reviews.settings import Settings
 
-__all__ = ["postgres_server", "redis_server"]
-
-HOME = Path(__file__).parents[1]
+__all__ = [
+    "database_proxy",
+    "database_url",
+    "logging_as_before",
+    "postgres_server",
+    "raw",
+    "redis_proxy",
+    "redis_server",
+    "template",
+]
 
 
 @pytest.fixture(scope="session")
-def template(postgres_server: PostgresServer) -> Iterator[str]:
-    """The name of a migrated, empty database."""
-    url = postgres_server.create_database()
-    run_alembic(HOME, url, "upgrade", "head")
-    yield urlsplit(url).path.removeprefix("/")
-    postgres_server.drop_database(url)
-
-
-@pytest.fixture
-def database_url(postgres_server: PostgresServer, template: str) -> Iterator[str]:
-    """A migrated database of the test's own."""
-    url = postgres_server.create_database(template=template)
-    yield url
-    postgres_server.drop_database(url)
-
-
-@pytest.fixture
-async def raw(redis_server: RedisServer) -> AsyncIterator["redis.asyncio.Redis"]:
-    """A plain client of an empty Redis."""
-    client = redis.asyncio.Redis.from_url(redis_server.url)
-    await client.flushall()
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def redis_proxy(
-    redis_server: RedisServer, raw: "redis.asyncio.Redis"
-) -> AsyncIterator[FaultProxy]:
-    """A fault proxy in front of the empty Redis."""
-    assert await raw.dbsize() == 0
-    async with FaultProxy(redis_server.socket) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def database_proxy(postgres_server: PostgresServer) -> AsyncIterator[FaultProxy]:
-    """A fault proxy in front of PostgreSQL."""
-    assert postgres_server.socket, "these tests need a server of their own"
-    async with FaultProxy(postgres_server.socket) as proxy:
-        yield proxy
+def home() -> Path:
+    """The service's folder."""
+    return Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -108,12 +75,3 @@ async def service(start: Start) -> AsyncIterator[Instance]:
 async def client(service: Instance) -> httpx.AsyncClient:
     """A client of one running instance."""
     return service.client
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)

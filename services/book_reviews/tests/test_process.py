@@ -14,6 +14,7 @@ import pytest
 import redis.asyncio
 
 from acidkit.testing import PostgresServer, RedisServer
+from acidkit.testing.service import ServiceProcess
 
 pytestmark = pytest.mark.lab
 
@@ -22,77 +23,24 @@ BOOK = {"title": "T", "author": "A"}
 PARENT = "0af7651916cd43dd8448eb211c80319c"
 
 
-class Process:
-    """The service as it runs in production: a process with a port and an output."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.lines: list[str] = []
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "book_reviews"],
-            cwd=HOME,
-            env={**os.environ, "PYTHONPATH": str(HOME / "src"), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.url = f"http://127.0.0.1:{self._port()}"
-
-    def _read(self) -> None:
-        assert self._child.stdout
-        self.lines.extend(line for line in self._child.stdout)
-
-    def wait_for(self, text: str) -> str:
-        """Return the first line that holds `text`."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            found = next((line for line in list(self.lines) if text in line), None)
-            if found:
-                return found
-            time.sleep(0.01)
-        raise AssertionError(f"no {text!r} in {self.lines}")
-
-    def _port(self) -> int:
-        event = json.loads(self.wait_for("Uvicorn running on"))["event"]
-        return urlsplit(event.split()[3]).port or 0
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        self._child.send_signal(number)
-
-    def end(self) -> int:
-        """Wait for the end and return the exit code."""
-        code = self._child.wait(timeout=15)
-        self._reader.join(timeout=5)
-        if self._child.stdout:
-            self._child.stdout.close()
-        return code
-
-    def kill(self) -> None:
-        """End it at once, whatever it does."""
-        self._child.kill()
-        self.end()
-
-
 @pytest.fixture
 def launch(
     database_url: str, redis_server: RedisServer, raw: redis.asyncio.Redis
-) -> Iterator[Callable[..., Process]]:
+) -> Iterator[Callable[..., ServiceProcess]]:
     """Launch processes of the service; none is left behind."""
     assert raw
-    launched: list[Process] = []
+    launched: list[ServiceProcess] = []
 
-    def run(**environment: str) -> Process:
+    def run(**environment: str) -> ServiceProcess:
         launched.append(
-            Process(
-                {
+            ServiceProcess(
+                "book_reviews",
+                home=HOME,
+                environment={
                     "DATABASE_URL": database_url,
                     "REDIS_URL": redis_server.url,
-                    "HOST": "127.0.0.1",
-                    "PORT": "0",
                     **environment,
-                }
+                },
             )
         )
         return launched[-1]
@@ -103,7 +51,7 @@ def launch(
 
 
 def test_requests_under_way_are_finished_at_the_end(
-    launch: Callable[..., Process], database_url: str, postgres_server: PostgresServer
+    launch: Callable[..., ServiceProcess], database_url: str, postgres_server: PostgresServer
 ) -> None:
     """After SIGTERM a request under way is answered, new ones find no port, and the exit is 0."""
     process = launch(DRAIN_SECONDS="0.2")
@@ -137,7 +85,7 @@ def test_requests_under_way_are_finished_at_the_end(
         httpx.get(f"{process.url}/books")
 
 
-def test_second_signal_ends_at_once(launch: Callable[..., Process]) -> None:
+def test_second_signal_ends_at_once(launch: Callable[..., ServiceProcess]) -> None:
     """Who asks twice does not wait for the drain."""
     process = launch(DRAIN_SECONDS="600")
     process.signal(signal.SIGTERM)
@@ -147,7 +95,7 @@ def test_second_signal_ends_at_once(launch: Callable[..., Process]) -> None:
     assert process.end() == 0
 
 
-def test_answered_writes_outlive_a_crash(launch: Callable[..., Process]) -> None:
+def test_answered_writes_outlive_a_crash(launch: Callable[..., ServiceProcess]) -> None:
     """What was answered with 201 is listed after kill -9 and a new start."""
     process = launch()
     with httpx.Client(base_url=process.url) as client:
@@ -159,7 +107,7 @@ def test_answered_writes_outlive_a_crash(launch: Callable[..., Process]) -> None
 
 
 def test_log_is_json_with_trace_ids_and_without_secrets(
-    launch: Callable[..., Process], database_url: str
+    launch: Callable[..., ServiceProcess], database_url: str
 ) -> None:
     """Every line is JSON; a request is found by its trace id; no password appears."""
     secret = "hunter2-%40-canary"
