@@ -14,6 +14,8 @@ from acidkit.db._commit import Guarded
 from acidkit.db._engine import is_silence
 from acidkit.db._retry import Isolation
 
+# The last is what the driver says between the server's good-bye and the end of the connection.
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 DRIVER_WORDS = {
     Isolation.READ_COMMITTED: "read_committed",
     Isolation.REPEATABLE_READ: "repeatable_read",
@@ -36,18 +38,24 @@ class DirectUnit(Guarded):
 
 @asynccontextmanager
 async def borrowed(engine: AsyncEngine) -> AsyncIterator["asyncpg.Connection"]:
-    """Lend a connection of the pool in which no transaction is open."""
+    """Lend a connection of the pool in which no transaction is open.
+
+    Raises:
+        ConnectionResetError: it was closed under the block.
+    """
     async with engine.connect() as pooled:
         connection: Any = (await pooled.get_raw_connection()).driver_connection
         try:
             yield connection
         except BaseException as error:
-            if is_silence(error):
+            if is_silence(error) or isinstance(error, asyncpg.InternalClientError):
                 connection.terminate()
+            if connection.is_closed() and isinstance(error, DRIVER_ERRORS):
+                raise ConnectionResetError("PostgreSQL closed the connection") from error
             raise
         finally:
             # The pool did not see what went on: it must not lend this connection out again.
-            if connection.is_in_transaction() and not connection.is_closed():
+            if not connection.is_closed() and connection.is_in_transaction():
                 connection.terminate()
             if connection.is_closed():
                 await pooled.invalidate()

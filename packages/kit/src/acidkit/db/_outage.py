@@ -50,7 +50,7 @@ def told_apart() -> Iterator[None]:
         if problem is None:
             raise
         raise problem from error
-    except (OSError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # TimeoutError is an OSError: a silent server and a refused connection end here.
         raise Unavailable("The database does not answer.") from error
 

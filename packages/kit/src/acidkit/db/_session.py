@@ -119,19 +119,21 @@ class Database:
         A connection that breaks under it is replaced once: a restart of PostgreSQL is not seen. One
         that is silent is not: asking again would double the wait.
         """
-        with told_apart():
-            try:
-                return await self._ask(question)
-            except DBAPIError as error:
-                if not error.connection_invalidated or is_silence(error.orig):
-                    raise
-            except (ConnectionResetError, asyncpg.ConnectionDoesNotExistError):
-                pass
-            return await self._ask(question)
 
-    async def _ask(self, question: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        async with AsyncSession(self._reading, expire_on_commit=False) as session:
-            return await question(session)
+        async def ask() -> T:
+            async with AsyncSession(self._reading, expire_on_commit=False) as session:
+                return await question(session)
+
+        return await _asked_twice(ask)
+
+    async def read_direct(self, question: Callable[["asyncpg.Connection"], Awaitable[T]]) -> T:
+        """Do as `read` does, with the driver's connection in place of a session."""
+
+        async def ask() -> T:
+            async with borrowed(self.engine) as connection:
+                return await question(connection)
+
+        return await _asked_twice(ask)
 
     @asynccontextmanager
     async def _begun(self, isolation: Isolation | None) -> AsyncIterator[UnitOfWork]:
@@ -156,6 +158,18 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+async def _asked_twice(ask: Callable[[], Awaitable[T]]) -> T:
+    with told_apart():
+        try:
+            return await ask()
+        except DBAPIError as error:
+            if not error.connection_invalidated or is_silence(error.orig):
+                raise
+        except (ConnectionResetError, asyncpg.ConnectionDoesNotExistError):
+            pass
+        return await ask()
 
 
 async def _unit_of_request(request: Request) -> AsyncIterator[UnitOfWork]:
