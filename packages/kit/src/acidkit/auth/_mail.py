@@ -18,7 +18,7 @@ def normal_mail(text: str) -> str:
     """
     try:
         # `.test` is let in (RFC 6761): such an address harms nobody, and tests have to use some.
-        found = validate_email(text, check_deliverability=False, test_environment=True)
+        found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError as error:
         raise ValueError("must be an e-mail address") from error
     return found.normalized.lower()
@@ -27,9 +27,10 @@ def normal_mail(text: str) -> str:
 def claimed_mail(text: str) -> str:
     """Return what a login calls its account: an address, or text that can be nobody's."""
     try:
-        return normal_mail(text)
+        return normal_mail(text.strip())
     except ValueError:
-        return text.strip().lower()
+        # The database has no NUL in its texts, and must be asked all the same.
+        return text.strip().lower().replace("\0", "\ufffd")
 
 
 def mail_hash(mail: str) -> bytes:

@@ -26,8 +26,6 @@ from acidkit.auth._tables import AuthTables
 from acidkit.db import Database
 from acidkit.errors import Busy
 
-# For guesses at the same account that are being looked at: as long as hashing may take.
-GUESS_PATIENCE = 3.0
 GUESS_PAUSE = 0.02
 SWEEP_EVERY = 60.0
 
@@ -68,6 +66,7 @@ class Auth:
         self.keys = SigningKeys.of(settings)
         self._tokens = AccessTokens(settings, keys=self.keys, clock=clock)
         self._passwords = Passwords(settings)
+        self._patience = settings.hash_wait
         self._database = database
         self._clock = clock
         self._accounts = Accounts(tables.users)
@@ -229,7 +228,8 @@ class Auth:
     async def _reserve(self, claim: str) -> _Guess:
         key = mail_hash(claim)
         clock = asyncio.get_running_loop().time
-        give_up = clock() + GUESS_PATIENCE
+        # For guesses at the same account that are being looked at: as long as they may wait, too.
+        give_up = clock() + self._patience
         while True:
             try:
                 async with self._database.unit_of_work() as unit:

@@ -3,6 +3,7 @@
 Use it with `pytest_plugins = ["acidkit.testing.plugin"]`.
 """
 
+from acidkit.testing._clock import ManualClock
 from acidkit.testing._faults import Fault, FaultProxy
 from acidkit.testing._postgres import PostgresServer
 from acidkit.testing._races import at_once
@@ -13,6 +14,7 @@ __all__ = [
     "Fault",
     "FaultProxy",
     "Instance",
+    "ManualClock",
     "PostgresServer",
     "RedisServer",
     "Start",
