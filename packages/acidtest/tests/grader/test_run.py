@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -50,6 +51,7 @@ class StillLab:
         self.clock = RunClock()
         self.broken = broken
         self.worlds = 0
+        self.driver = SimpleNamespace(isolated=True)
 
     @asynccontextmanager
     async def world(self, _plan: object) -> AsyncIterator[StillWorld]:

@@ -1,20 +1,19 @@
-"""The course of the checks: groups in order, a fresh world each, prerequisites before the rest."""
+"""The course of the checks: a fresh world for each group, prerequisites before the rest."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from itertools import zip_longest
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from acidtest.catalogue.problem import GroupSpec, Problem
-from acidtest.core.errors import SubmissionError
+from acidtest.core.errors import SubmissionError, sole
 from acidtest.core.events import CheckFinished, CheckStarted, Event, GroupStarted, Progress
 from acidtest.core.evidence import Evidence, clip
 from acidtest.core.result import CheckResult
 from acidtest.core.verdict import Kind, Owner, Status
-from acidtest.grader.ahead import Ahead
 from acidtest.grader.judging import judge
 from acidtest.grader.lab.lab import Lab
 from acidtest.grader.lab.world import World, WorldPlan
 from acidtest.grader.sdk import Check, Knowledge
+from acidtest.grader.turns import SIDE_BY_SIDE, Begin, Turn, take_turns, turns
 
 Emit = Callable[[Event], None]
 
@@ -39,58 +38,64 @@ class Run:
         self._seed = seed
         self._emit = emit
         self._ready = ready_seconds
-        self._ahead = Ahead(self._world)
-        self._after: GroupSpec | None = None
-        """The group whose world may be made while this one is judged."""
 
     async def judge_all(self, checks: Sequence[Check]) -> dict[str, CheckResult]:
         """Judge every check and return the verdicts by id."""
-        inside = [
-            (group, [check for check in checks if check.info.group == group.name])
-            for group in self._problem.groups
-        ]
-        asked = [(group, mine) for group, mine in inside if mine]
-        following = [group for group, _ in asked[1:]]
         try:
-            for (group, mine), after in zip_longest(asked, following):
-                self._after = after if _undisturbed(group, mine) else None
-                await self._judge_group(group, mine)
-                await self._ahead.drop(keep=after)
-        finally:
-            await self._ahead.drop()
+            await take_turns(
+                turns(self._problem.groups, checks),
+                self._judge_group,
+                most=SIDE_BY_SIDE if self._lab.driver.isolated else 1,
+            )
+        except BaseExceptionGroup as group:
+            raise sole(group) from None
         return self.results
 
-    async def _judge_group(self, group: GroupSpec, checks: Sequence[Check]) -> None:
-        self._emit(
-            GroupStarted(
-                at=self._lab.clock.now(),
-                group=group.name,
-                title=group.title,
-                checks=tuple(check.info.id for check in checks),
-            )
-        )
-        if group.fresh == "check":
-            for check in checks:
-                await self._on_worlds(group, [check])
-        else:
-            await self._on_worlds(group, checks)
+    async def _judge_group(self, turn: Turn, its_turn: Begin) -> None:
+        """Judge a group when it is its turn; its world is made before."""
 
-    async def _on_worlds(self, group: GroupSpec, checks: Sequence[Check]) -> None:
-        """Judge `checks` on one world, those that must be confirmed again on another."""
-        runnable = [check for check in checks if not self._settled_by_prerequisite(check)]
-        if not runnable:
+        async def begin() -> None:
+            await its_turn()
+            self._emit(
+                GroupStarted(
+                    at=self._lab.clock.now(),
+                    group=turn.group.name,
+                    title=turn.group.title,
+                    checks=tuple(check.info.id for check in turn.checks),
+                )
+            )
+
+        if turn.group.fresh == "group":
+            await self._on_worlds(turn.group, turn.checks, begin)
             return
-        try:
-            async with self._ahead.world(group) as world:
-                if self._after is not None:
-                    self._ahead.prepare(self._after)
-                doubtful, waiting = await self._judge_in(world, runnable)
-        except SubmissionError as error:
-            self._not_started(runnable, error)
-            return
+        await begin()
+        for check in turn.checks:
+            if not self._settled_by_prerequisite(check):
+                await self._on_worlds(turn.group, [check])
+
+    async def _on_worlds(
+        self, group: GroupSpec, checks: Sequence[Check], begin: Begin | None = None
+    ) -> None:
+        """Judge `checks` on one world, those that must be confirmed again on another.
+
+        The first world of a group is there before its turn; `begin` waits for that.
+        """
+        async with AsyncExitStack() as stack:
+            unstarted: SubmissionError | None = None
+            try:
+                world = await stack.enter_async_context(self._world(group))
+            except SubmissionError as error:
+                unstarted = error
+            if begin is not None:
+                await begin()
+            if unstarted is not None:
+                self._not_started(checks, unstarted)
+                return
+            doubtful, waiting = await self._judge_in(world, checks)
         for check in doubtful:
             await self._confirm(group, check)
-        await self._on_worlds(group, waiting)
+        if waiting:
+            await self._on_worlds(group, waiting)
 
     async def _judge_in(
         self, world: World, checks: Iterable[Check]
@@ -123,7 +128,7 @@ class Run:
     async def _confirm(self, group: GroupSpec, check: Check) -> None:
         """Ask once more on a fresh world: a timing only counts twice, a crash of ours never."""
         try:
-            async with self._ahead.world(group) as world:
+            async with self._world(group) as world:
                 again = await self._judge(check, world)
         except SubmissionError as error:
             self._not_started([check], error)
@@ -162,7 +167,7 @@ class Run:
 
     def _not_started(self, checks: Iterable[Check], error: SubmissionError) -> None:
         for check in checks:
-            if check.info.id not in self.results:
+            if not self._settled_by_prerequisite(check):
                 skipped = _skipped(check, f"The service did not start: {error}")
                 log = Evidence(observed=clip(error.log))
                 self._settle(skipped.model_copy(update={"evidence": log}))
@@ -183,12 +188,6 @@ _CONSEQUENCES = (
 def _needs_confirmation(check: Check, result: CheckResult) -> bool:
     timing = check.info.kind is Kind.TIMING and result.status in {Status.FAIL, Status.PARTIAL}
     return timing or result.status is Status.VOID
-
-
-def _undisturbed(group: GroupSpec, checks: Iterable[Check]) -> bool:
-    """Whether a service that boots beside these checks cannot change what they find."""
-    timed = any(check.info.kind is Kind.TIMING for check in checks)
-    return group.quick and group.replicas == 1 and not timed
 
 
 def _skipped(check: Check, reason: str) -> CheckResult:

@@ -7,7 +7,7 @@ is plain and final, so that a CI log reads like a story.
 import io
 from collections import Counter
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -50,9 +50,8 @@ class ConsoleReport:
         )
         self._checks: dict[str, CheckInfo] = {}
         self._finished = 0
-        self._group = ""
-        self._group_began = 0.0
-        self._counts: Counter[str] = Counter()
+        self._groups: dict[str, _Group] = {}
+        """Groups that are being judged, by name; several at a time."""
         self._now = "starting"
 
     def __enter__(self) -> Self:
@@ -78,16 +77,19 @@ class ConsoleReport:
             case StageFinished():
                 self._end_stage(event)
             case GroupStarted():
-                self._end_group(event.at)
-                self._group, self._group_began = event.title, event.at
+                self._groups[event.group] = _Group(
+                    event.title, event.at, set(event.checks), Counter()
+                )
                 self._now = event.title
             case CheckStarted():
                 info = self._checks.get(event.check)
-                self._now = f"{self._group} · {info.title if info else event.check}"
+                group = self._groups.get(info.group) if info else None
+                title = info.title if info else event.check
+                self._now = f"{group.title} · {title}" if group else title
             case CheckFinished():
-                self._check(event.result)
+                self._check(event.result, event.at)
             case RunFinished():
-                self._end_group(event.at)
+                self._end_groups(event.at)
                 self._live.stop()
                 if self._dry and event.judgement.outcome is Outcome.JUDGED:
                     return
@@ -114,37 +116,46 @@ class ConsoleReport:
             self._print(line((f"  {event.stage}: ", "dim"), (event.text, "dim")))
 
     def _end_stage(self, event: StageFinished) -> None:
-        self._end_group(event.at)
+        self._end_groups(event.at)
         if self._dry and event.stage == _NOTHING_ASKED:
             return
         self._print(line((f"  {event.stage}  {wording.duration(event.seconds)}", "dim")))
 
-    def _end_group(self, at: float) -> None:
-        if not self._counts:
-            return
-        counts = ", ".join(f"{count} {word}" for word, count in self._counts.items())
-        style = "green" if set(self._counts) <= _CLEAN else "bold"
-        took = wording.duration(at - self._group_began)
-        self._print(line((f"  {self._group}  ", style), counts, (f"  {took}", "dim")))
-        self._counts.clear()
+    def _end_groups(self, at: float) -> None:
+        for name in list(self._groups):
+            self._end_group(name, at)
 
-    def _check(self, result: CheckResult) -> None:
+    def _end_group(self, name: str, at: float) -> None:
+        group = self._groups.pop(name)
+        if not group.counts:
+            return
+        counts = ", ".join(f"{count} {word}" for word, count in group.counts.items())
+        style = "green" if set(group.counts) <= _CLEAN else "bold"
+        took = wording.duration(at - group.began)
+        self._print(line((f"  {group.title}  ", style), counts, (f"  {took}", "dim")))
+
+    def _check(self, result: CheckResult, at: float) -> None:
         self._finished += 1
         info = self._checks.get(result.check)
         failed = result.status in {Status.FAIL, Status.PARTIAL}
         advisory = failed and info is not None and info.kind is Kind.ADVISORY
         word = "advice" if advisory else wording.STATUS_WORDS[result.status]
-        self._counts[word] += 1
-        if result.status not in _SEEN_AT_ONCE:
-            return
-        name = f"{info.requirement} " if info else ""
-        self._print(
-            line(
-                (f"  {word:<8}", STYLES["advice" if advisory else result.status.value]),
-                (f"{name}{result.check}", "bold"),
-                f"  {result.message}",
+        if result.status in _SEEN_AT_ONCE:
+            name = f"{info.requirement} " if info else ""
+            self._print(
+                line(
+                    (f"  {word:<8}", STYLES["advice" if advisory else result.status.value]),
+                    (f"{name}{result.check}", "bold"),
+                    f"  {result.message}",
+                )
             )
-        )
+        group = self._groups.get(info.group) if info else None
+        if info is None or group is None:
+            return
+        group.counts[word] += 1
+        group.left.discard(result.check)
+        if not group.left:
+            self._end_group(info.group, at)
 
     def _print(self, text: Text) -> None:
         if not self._can_show(text.plain):
@@ -158,6 +169,15 @@ class ConsoleReport:
         except (LookupError, UnicodeEncodeError):
             return False
         return True
+
+
+class _Group(NamedTuple):
+    """A group that is being judged."""
+
+    title: str
+    began: float
+    left: set[str]
+    counts: Counter[str]
 
 
 class _Now:

@@ -12,7 +12,7 @@ import asyncpg
 
 from acidtest.core.errors import InfrastructureError
 from acidtest.grader.lab.postgres.binaries import PostgresBinaries
-from acidtest.grader.lab.postgres.settings import SUPERUSER
+from acidtest.grader.lab.postgres.settings import OWN_DATABASE, SUPERUSER
 from acidtest.grader.lab.server_process import Identity, ServerProcess
 
 PORT = 5432
@@ -107,7 +107,9 @@ class PostgresServer:
         deadline = loop.time() + _START_PATIENCE
         while self.process.running and loop.time() < deadline:
             try:
-                connection = await self.connect(SUPERUSER, "postgres")
+                connection = await self.connect(SUPERUSER, OWN_DATABASE)
+            except asyncpg.InvalidCatalogNameError:
+                return True  # a cluster that is being made has no such database yet
             except _NOT_YET:
                 await asyncio.sleep(_POLL)
             else:

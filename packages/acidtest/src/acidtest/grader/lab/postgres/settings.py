@@ -15,7 +15,7 @@ MOST_SESSIONS: Final = 100
 OWN_DATABASE: Final = "acidtest"
 """The judge's own database; holds the statistics extension, closed to the candidate."""
 DATABASE: Final = "app"
-"""The candidate's first database."""
+"""The candidate's first database; its migrations run here, and every world's is copied from it."""
 
 SETTINGS: Final = {
     # Reached through the proxies alone.
@@ -71,17 +71,22 @@ local all all reject
 """The socket's folder lets nobody in but us, and the proxy nobody but the candidate, so the judge
 needs no password there."""
 
+TAKE_OVER: Final = f"ALTER DATABASE {SUPERUSER} RENAME TO {OWN_DATABASE}"
+"""Run first, in `template1`: nobody can rename the database that he is connected to."""
+
 SCRIPT: Final = f"""\
 CREATE ROLE {CANDIDATE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION
  CONNECTION LIMIT {MOST_SESSIONS};
-CREATE DATABASE {OWN_DATABASE};
-CREATE DATABASE {DATABASE} OWNER {CANDIDATE};
+ALTER DATABASE template1 IS_TEMPLATE false;
+ALTER DATABASE template1 RENAME TO {DATABASE};
+ALTER DATABASE {DATABASE} OWNER TO {CANDIDATE};
+COMMENT ON DATABASE {DATABASE} IS NULL;
+COMMENT ON DATABASE {OWN_DATABASE} IS NULL;
 REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
 REVOKE ALL ON DATABASE {OWN_DATABASE} FROM PUBLIC;
-REVOKE ALL ON DATABASE postgres FROM PUBLIC;
-REVOKE ALL ON DATABASE template1 FROM PUBLIC;
 """
-"""Run once, statement by statement, in the template."""
+"""Run once, statement by statement, in the judge's own database of the template. The databases that
+`initdb` makes are taken over and none is added: they are most of what is copied for every run."""
 
 JUDGE_SCRIPT: Final = f"""\
 CREATE ROLE {JUDGE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS
@@ -118,5 +123,7 @@ def configuration(libraries: tuple[str, ...], *, major: int) -> str:
 
 def fingerprint(*parts: str) -> str:
     """A short name for a template made from these settings and `parts`."""
-    text = "\0".join((repr(SETTINGS), repr(LIBRARY_SETTINGS), ACCESS, SCRIPT, JUDGE_SCRIPT, *parts))
+    text = "\0".join(
+        (repr(SETTINGS), repr(LIBRARY_SETTINGS), ACCESS, TAKE_OVER, SCRIPT, JUDGE_SCRIPT, *parts)
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:12]

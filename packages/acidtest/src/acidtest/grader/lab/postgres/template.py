@@ -23,6 +23,7 @@ from acidtest.grader.lab.postgres.settings import (
     OWN_DATABASE,
     SCRIPT,
     SUPERUSER,
+    TAKE_OVER,
     configuration,
     fingerprint,
 )
@@ -38,6 +39,8 @@ _FRESH = (
     "--wal-segsize=1",
     "--no-instructions",
 )
+_LEAST_WAL = {"min_wal_size": "2MB"}
+"""While the template is made: segments kept for later use would be in every copy."""
 _LOCALES = (("--locale=C", "--lc-ctype=C.UTF-8"), ("--locale=C",))
 """Byte order for sorting, but upper and lower case of every script where the system knows it."""
 
@@ -112,24 +115,27 @@ async def _init(binaries: PostgresBinaries, identity: Identity, data: Path) -> N
 
 
 async def _furnish(binaries: PostgresBinaries, identity: Identity, making: Path) -> None:
-    server = PostgresServer(binaries, identity, making / "data", run_dir=making)
+    server = PostgresServer(
+        binaries, identity, making / "data", run_dir=making, settings=_LEAST_WAL
+    )
+    script = SCRIPT + (JUDGE_SCRIPT if _major(binaries) >= JUDGE_SINCE else "")
+    if "pg_stat_statements" in binaries.libraries:
+        script += "CREATE EXTENSION pg_stat_statements"
     await server.start()
     try:
-        connection = await server.connect(SUPERUSER, "postgres")
-        try:
-            script = SCRIPT + (JUDGE_SCRIPT if _major(binaries) >= JUDGE_SINCE else "")
-            for statement in filter(None, map(str.strip, script.split(";"))):
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-        if "pg_stat_statements" in binaries.libraries:
-            connection = await server.connect(SUPERUSER, OWN_DATABASE)
-            try:
-                await connection.execute("CREATE EXTENSION pg_stat_statements")
-            finally:
-                await connection.close()
+        await _execute(server, "template1", TAKE_OVER)
+        await _execute(server, OWN_DATABASE, *filter(None, map(str.strip, script.split(";"))))
     finally:
         await server.stop()
+
+
+async def _execute(server: PostgresServer, database: str, *statements: str) -> None:
+    connection = await server.connect(SUPERUSER, database)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 async def _copy(template: Path, target: Path) -> None:
