@@ -3,7 +3,6 @@
 from acidkit.db._commit import CommitGuard
 from acidkit.db._direct import DirectUnit
 from acidkit.db._engine import DatabaseSettings, connection_url, make_engine
-from acidkit.db._migrations import run_migrations
 from acidkit.db._outage import constraint_of, sqlstate_of, told_apart
 from acidkit.db._repository import Repository
 from acidkit.db._retry import Isolation
@@ -21,7 +20,6 @@ __all__ = [
     "connection_url",
     "constraint_of",
     "make_engine",
-    "run_migrations",
     "sqlstate_of",
     "told_apart",
 ]

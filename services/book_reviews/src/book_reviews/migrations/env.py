@@ -2,7 +2,7 @@
 
 import os
 
-from acidkit.db import run_migrations
+from acidkit.db.migrations import run_migrations
 from book_reviews.tables import Table
 
 run_migrations(Table.metadata, url=os.environ["DATABASE_URL"])
