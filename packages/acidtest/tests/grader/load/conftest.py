@@ -55,7 +55,6 @@ class Served:
         self.open -= 1
         writer.close()
 
-
     async def until(self, holds: Callable[[], bool], *, within: float = 10.0) -> None:
         """Poll until `holds()`; a deadline that passes is an error."""
         async with asyncio.timeout(within):
@@ -93,6 +92,6 @@ def put(served: Served) -> Callable[..., Awaitable[LoadResult]]:
         given = {"rate": 100, "seconds": 0.5, "timeout": 2.0, **spec}
         load = Load("small", LoadSpec.model_validate(given), plan, "7")
         endpoint = Endpoint(name="replica-1", port=served.port)
-        return await send_load(load, [endpoint], Surroundings(RunClock()))
+        return await send_load(load, lambda: [endpoint], Surroundings(RunClock()))
 
     return one

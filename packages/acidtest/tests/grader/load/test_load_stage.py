@@ -242,7 +242,9 @@ async def test_sockets_of_another_network_come_through_the_channel(served: Any) 
     plan = LoadPlan(requests=(LoadRequest(name="one", path="/"),))
     spec = LoadSpec(rate=400, seconds=0.5, timeout=2.0)
 
-    result = await send_load(Load("boxed", spec, plan, "7"), endpoints, Surroundings(RunClock()))
+    result = await send_load(
+        Load("boxed", spec, plan, "7"), lambda: endpoints, Surroundings(RunClock())
+    )
 
     assert result.record.good == 200
     assert {1, 2} == set(made)
@@ -262,7 +264,7 @@ async def test_the_record_lies_on_the_clock_of_the_run(served: Any) -> None:
     begun = clock.now()
     result = await send_load(
         Load("small", LoadSpec(rate=100, seconds=0.5), plan, "7"),
-        [Endpoint(name="replica-1", port=served.port)],
+        lambda: [Endpoint(name="replica-1", port=served.port)],
         Surroundings(clock, marks=marks),
     )
 

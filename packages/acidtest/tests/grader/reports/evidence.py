@@ -4,10 +4,13 @@ from acidtest.core.evidence import (
     Evidence,
     FaultMark,
     HttpExchange,
+    LatencySlot,
+    LoadRecord,
     LogLine,
     Moment,
     Note,
     RedisCommand,
+    RequestFigures,
     SqlStatement,
 )
 
@@ -206,4 +209,37 @@ def hostile() -> Evidence:
         tables={HOSTILE: [{HOSTILE: HOSTILE, "empty": None}]},
         plan=HOSTILE,
         seed=SEED,
+    )  # fmt: skip
+
+
+def load(*, at: float, limit: float, worst: float) -> LoadRecord:
+    """A load of a minute at 100 per second with a stall of the database in its midst."""
+    slots = []
+    for second in range(60):
+        stalled = 30 <= second < 34
+        p99 = worst if stalled else 20.0 + 7 * (second % 5)
+        slots.append(
+            LatencySlot(at=at + second, seconds=1.0, requests=100, failed=20 if stalled else 0,
+                        p50=p99 / 4, p95=p99 / 1.5, p99=p99, worst=p99 * 1.1)
+        )  # fmt: skip
+    return LoadRecord(
+        at=at, name="mixed", warm_up=10, seconds=60, asked=100, achieved=99.97, requests=6000,
+        good=5920, failed=80, failures={"answered 503": 60, HOSTILE: 20},
+        percentiles={"50": 6.1, "90": 29.0, "95": 31.8, "99": 1480.0, "99.9": 1510.0,
+                     "100": 1533.0},
+        from_sending={"50": 6.0, "95": 31.7, "99": 1479.0},
+        lateness={"50": 0.04, "99": 0.9}, percentile=95, limit=limit, error_share=0.001,
+        busy=0.41, foreign=0.03, judge=0.22, pressure=0.08,
+        by_request=(
+            RequestFigures(name="list_orders", requests=4200, failed=60, p50=5.1, p95=22.0,
+                           p99=1400.0, statuses={"200": 4140, "503": 60}),
+            RequestFigures(name="create_order " + HOSTILE, requests=1800, failed=20, p50=9.9,
+                           p95=44.0, p99=1480.0, statuses={"201": 1780}),
+        ),
+        slots=tuple(slots),
+        marks=(
+            FaultMark(at=at + 30, target="postgres", text="stalled"),
+            FaultMark(at=at + 34, target="postgres", text="stall ends " + HOSTILE),
+        ),
+        doubts=("others used 31 % of the machine's processors",),
     )  # fmt: skip

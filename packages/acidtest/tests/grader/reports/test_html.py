@@ -12,7 +12,7 @@ from acidtest.core.judgement import Outcome
 from acidtest.grader.reports import render_html
 
 _VOID = {"meta", "br", "img", "link", "input", "hr", "base"}
-_LEAVES = {"rect", "line"}
+_LEAVES = {"rect", "line", "polyline"}
 _HEADINGS = ("h1", "h2", "h3", "h4")
 
 
@@ -142,7 +142,7 @@ def test_a_screen_reader_finds_its_way(reader: _Reader) -> None:
     assert tags.count("caption") == tags.count("table")
     assert all(given.get("scope") in {"col", "row"} for given in reader.attributes("th"))
     pictures = [g for g in reader.attributes("svg") if g.get("aria-hidden") != "true"]
-    assert len(pictures) == 5
+    assert len(pictures) == 7
     assert all(g["role"] == "img" and g["aria-labelledby"] for g in pictures)
     assert all(g.get("tabindex") == "0" for g in reader.attributes("pre"))
 

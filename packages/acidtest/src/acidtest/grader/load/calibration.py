@@ -32,7 +32,7 @@ class Gauge:
         """Put the fixed load on it."""
         plan = LoadPlan(requests=(LoadRequest(name="trivial", path="/"),))
         load = Load("calibration", _SPEC, plan, "calibration")
-        return await send_load(load, [self._endpoint], Surroundings(clock))
+        return await send_load(load, lambda: [self._endpoint], Surroundings(clock))
 
 
 @asynccontextmanager

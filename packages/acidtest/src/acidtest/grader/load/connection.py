@@ -50,15 +50,14 @@ class Connection:
         """What to poll."""
         return self._sock.fileno()
 
-    def connect(self, address: tuple[str, int] | str) -> None:
+    def connect(self, host: str, port: int) -> None:
         """Begin to connect.
 
         Raises:
             LostError: it was refused at once.
         """
-        if self._sock.family == socket.AF_INET:
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = self._sock.connect_ex(address)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        code = self._sock.connect_ex((host, port))
         self.connected = code == 0
         if code not in {0, errno.EINPROGRESS}:
             raise LostError(_reason(code))
@@ -124,7 +123,7 @@ class Connection:
 
     def close(self, *, hard: bool = False) -> None:
         """Close it; `hard` lets the other side know at once that nobody waits any more."""
-        if hard and self._sock.family == socket.AF_INET:
+        if hard:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._sock.close()
 

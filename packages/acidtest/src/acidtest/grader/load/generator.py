@@ -38,7 +38,7 @@ def main() -> None:
 def carry_out(order: Order) -> dict[str, Any]:
     """Send the load and return its result as plain data."""
     spec, plan = order.spec, order.plan
-    targets = tuple(Target(address) for address in order.targets)
+    targets = tuple(Target(host, port) for host, port in order.targets)
     stock = (
         OwnSockets(targets)
         if order.channel is None

@@ -17,8 +17,8 @@ class Order(BaseModel):
     plan: LoadPlan
     spec: LoadSpec
     seed: str
-    targets: tuple[tuple[str, int] | str, ...] = Field(min_length=1)
-    """Host and port, or the path of a unix socket, of every instance."""
+    targets: tuple[tuple[str, int], ...] = Field(min_length=1)
+    """Host and port of every instance."""
     neutral: dict[str, str] = {}
     """Headers of every request that has none of its own by that name."""
     channel: int | None = None

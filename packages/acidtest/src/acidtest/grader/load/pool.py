@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from acidtest.grader.load.connection import Connection, Flight, LostError
 from acidtest.grader.load.reading import AnswerReader
-from acidtest.grader.load.sockets import Stock, Target
+from acidtest.grader.load.sockets import GoneError, Stock, Target
 
 IDLE_SECONDS = 1.0
 """Well below every server's own limit, so that no request meets a connection that is just closing.
@@ -52,13 +52,16 @@ class Pool:
             return self._idle[target].pop()
         if len(self._open) >= self._limit and not self._sacrifice():
             return None
-        sock = self._stock.take(target)
-        if sock is None:
+        try:
+            handed = self._stock.take(target)
+        except GoneError:
+            raise LostError("the connection was refused") from None
+        if handed is None:
             self.dry = True
             return None
-        connection = Connection(sock, target)
+        connection = Connection(handed.sock, target)
         try:
-            connection.connect(self._targets[target].address)
+            connection.connect(self._targets[target].host, handed.port)
         except LostError:
             connection.close()
             raise
@@ -74,7 +77,7 @@ class Pool:
             LostError: the connection is broken.
         """
         before, after = flight.shot.head
-        message = before + self._targets[connection.target].host.encode() + after
+        message = before + self._targets[connection.target].name.encode() + after
         was_connected = connection.connected
         if connection.begin(flight, message, reader) and was_connected:
             self._poll.modify(connection.fileno(), _WRITE)

@@ -2,7 +2,8 @@
 
 The service lives in a network of its own (see `lab.sandbox`), and only the judge's sandbox can make
 sockets there. A thread of the judge makes them on request; the generator keeps a stock, so that a
-new connection never waits for the judge's event loop.
+new connection never waits for the judge's event loop. An instance that is started again has a new
+network: then what is in stock is stale and replaced.
 """
 
 import socket
@@ -12,39 +13,53 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from acidtest.core.errors import InfrastructureError
+from acidtest.core.errors import HarnessError
+from acidtest.grader.client import Endpoint
 
 _STOCK = 48
 """Unconnected sockets in reserve for each target; a burst beyond waits for the judge's thread."""
-_MAX_WORD = 16
+_MAX_WORD = 32
+_LOOK_SECONDS = 0.05
 _END_SECONDS = 12.0
 """A little more than a sandbox takes to give up making a socket."""
+_GONE, _STALE = b"gone", b"stale"
 
-Make = Callable[[], socket.socket]
+Where = Callable[[], Sequence[Endpoint]]
+"""Where the instances of the service listen now, always in the same order."""
 
 
 class Target(NamedTuple):
     """Where one instance of the service listens."""
 
-    address: tuple[str, int] | str
-    """Host and port, or the path of a unix socket."""
+    host: str
+    port: int
 
     @property
-    def host(self) -> str:
+    def name(self) -> str:
         """What the Host header says."""
-        return "localhost" if isinstance(self.address, str) else "{}:{}".format(*self.address)
+        return f"{self.host}:{self.port}"
 
-    @property
-    def family(self) -> socket.AddressFamily:
-        """The kind of its sockets."""
-        return socket.AF_UNIX if isinstance(self.address, str) else socket.AF_INET
+
+class Handed(NamedTuple):
+    """A socket and the port it is meant for."""
+
+    sock: socket.socket
+    port: int
+
+
+class GoneError(Exception):
+    """The instance does not run, so that nothing can be connected to it."""
 
 
 class Stock(Protocol):
     """Gives unconnected, non-blocking sockets."""
 
-    def take(self, target: int) -> socket.socket | None:
-        """A socket for the target of that number, or None while there is none."""
+    def take(self, target: int) -> Handed | None:
+        """A socket for the target of that number, or None while there is none.
+
+        Raises:
+            GoneError: that instance does not run.
+        """
 
     def fileno(self) -> int:
         """What becomes readable when there are more; -1 where there are always enough."""
@@ -59,12 +74,12 @@ class OwnSockets:
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = targets
 
-    def take(self, target: int) -> socket.socket | None:
+    def take(self, target: int) -> Handed | None:
         """A new socket; None when the process may not have more."""
         with suppress(OSError):
-            made = socket.socket(self._targets[target].family, socket.SOCK_STREAM)
+            made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             made.setblocking(False)
-            return made
+            return Handed(made, self._targets[target].port)
         return None
 
     def fileno(self) -> int:
@@ -80,22 +95,28 @@ class HandedSockets:
 
     def __init__(self, channel: socket.socket, targets: int) -> None:
         self._channel = channel
-        self._stock: list[deque[socket.socket]] = [deque() for _ in range(targets)]
+        self._stock: list[deque[Handed]] = [deque() for _ in range(targets)]
+        self._asked = [0] * targets
+        self._gone = [False] * targets
         for target in range(targets):
-            for _ in range(_STOCK):
-                self._ask(target)
-        while any(len(stock) < _STOCK for stock in self._stock):
+            self._ask(target)
+        while any(self._asked):
             self._receive()
         channel.setblocking(False)
 
-    def take(self, target: int) -> socket.socket | None:
-        """A socket from the stock, which asks for another one."""
+    def take(self, target: int) -> Handed | None:
+        """A socket from the stock, which asks for another one.
+
+        Raises:
+            GoneError: that instance does not run.
+        """
         if not self._stock[target]:
             self.refill()
-        if not self._stock[target]:
-            return None
+        handed = self._stock[target].popleft() if self._stock[target] else None
         self._ask(target)
-        return self._stock[target].popleft()
+        if handed is None and self._gone[target]:
+            raise GoneError
+        return handed
 
     def fileno(self) -> int:
         """The channel."""
@@ -108,27 +129,42 @@ class HandedSockets:
                 self._receive()
 
     def _ask(self, target: int) -> None:
-        self._channel.send(str(target).encode())
+        """Ask for what the stock lacks; while an instance is gone, only for a sign of life."""
+        lacking = 1 if self._gone[target] else _STOCK - len(self._stock[target])
+        while self._asked[target] < lacking:
+            self._channel.send(str(target).encode())
+            self._asked[target] += 1
 
     def _receive(self) -> None:
         word, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_WORD, 1)
-        if not word or not descriptors:
+        if not word:
             raise ConnectionError("the judge makes no more sockets")
-        made = socket.socket(fileno=descriptors[0])
-        made.setblocking(False)
-        self._stock[int(word)].append(made)
+        number, _, said = word.partition(b" ")
+        target = int(number)
+        if said == _STALE:
+            while self._stock[target]:
+                self._stock[target].popleft().sock.close()
+            self._gone[target] = False
+            self._ask(target)
+            return
+        self._asked[target] -= 1
+        self._gone[target] = said == _GONE
+        if descriptors:
+            made = socket.socket(fileno=descriptors[0])
+            made.setblocking(False)
+            self._stock[target].append(Handed(made, int(said)))
 
 
 class Supplier:
     """Makes the sockets that a generator asks for, in a thread of its own."""
 
-    def __init__(self, makers: Sequence[Make]) -> None:
-        self._makers = tuple(makers)
+    def __init__(self, where: Where) -> None:
+        self._where = where
+        self._known = [endpoint.socket_factory for endpoint in where()]
         self._ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         """`theirs` is the generator's end."""
+        self._ours.settimeout(_LOOK_SECONDS)
         self._thread = threading.Thread(target=self._serve, daemon=True)
-        self.trouble: Exception | None = None
-        """Why it ended before it was closed."""
         self._thread.start()
 
     def close(self) -> None:
@@ -140,13 +176,35 @@ class Supplier:
         self.theirs.close()
 
     def _serve(self) -> None:
+        with suppress(ConnectionError, BrokenPipeError):  # the generator ended
+            while (word := self._asked_for()) != b"":
+                if word is not None:
+                    self._hand(int(word))
+                self._tell_of_changes()
+
+    def _asked_for(self) -> bytes | None:
+        """The next question; None where there is none for a while, nothing at the end."""
         try:
-            while word := self._ours.recv(_MAX_WORD):
-                with self._makers[int(word)]() as made:
-                    socket.send_fds(self._ours, [word], [made.fileno()])
-        except (ConnectionError, BrokenPipeError):
-            pass  # the generator ended
-        except (OSError, InfrastructureError) as error:
-            self.trouble = error
-            with suppress(OSError):
-                self._ours.shutdown(socket.SHUT_RDWR)
+            return self._ours.recv(_MAX_WORD)
+        except TimeoutError:
+            return None
+
+    def _hand(self, target: int) -> None:
+        """Send a socket, or that there is none to be had."""
+        try:
+            endpoint = self._where()[target]
+            made = (endpoint.socket_factory or socket.socket)()
+        except (OSError, HarnessError):
+            # Its sandbox is closed, or the next one is not there yet.
+            self._ours.send(b"%d %b" % (target, _GONE))
+            return
+        with made:
+            socket.send_fds(self._ours, [b"%d %d" % (target, endpoint.port)], [made.fileno()])
+
+    def _tell_of_changes(self) -> None:
+        """Let the generator know of an instance that was started again."""
+        with suppress(HarnessError):
+            for target, endpoint in enumerate(self._where()):
+                if endpoint.socket_factory != self._known[target]:
+                    self._known[target] = endpoint.socket_factory
+                    self._ours.send(b"%d %b" % (target, _STALE))

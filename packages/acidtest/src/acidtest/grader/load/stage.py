@@ -24,7 +24,7 @@ from acidtest.grader.load.machine import Reading, Use
 from acidtest.grader.load.order import Order
 from acidtest.grader.load.plan import LoadPlan
 from acidtest.grader.load.result import Captured, Example, LoadResult
-from acidtest.grader.load.sockets import Make, Supplier
+from acidtest.grader.load.sockets import Supplier, Where
 
 Tell = Callable[[str], None]
 Marks = Callable[[float, float], Sequence[FaultMark]]
@@ -57,16 +57,15 @@ class Surroundings(NamedTuple):
     """Processor seconds of the service where its processes do not descend from the judge."""
 
 
-async def send_load(
-    load: Load, endpoints: Sequence[Endpoint], surroundings: Surroundings
-) -> LoadResult:
-    """Put `load` on the instances at `endpoints`, which are taken in turn, and return its result.
+async def send_load(load: Load, where: Where, surroundings: Surroundings) -> LoadResult:
+    """Put `load` on the instances that are `where` it says, in turn, and return its result.
 
     Raises:
         HarnessError: the generator did not do its work.
     """
     async with AsyncExitStack() as stack:
-        supplier = _supplier(endpoints)
+        endpoints = where()
+        supplier = Supplier(where) if _apart(endpoints) else None
         if supplier is not None:
             stack.callback(supplier.close)
         order = Order(
@@ -101,13 +100,12 @@ def _whole(spec: LoadSpec) -> float:
     return _START_SECONDS + spec.warm_up + spec.seconds + spec.timeout + _SPARE_SECONDS
 
 
-def _supplier(endpoints: Sequence[Endpoint]) -> Supplier | None:
-    makers: list[Make] = [e.socket_factory for e in endpoints if e.socket_factory is not None]
-    if not makers:
-        return None
-    if len(makers) != len(endpoints):
+def _apart(endpoints: Sequence[Endpoint]) -> bool:
+    """Whether the instances lie in networks of their own."""
+    factories = [endpoint.socket_factory is not None for endpoint in endpoints]
+    if any(factories) != all(factories):
         raise HarnessError("some instances are in networks of their own and some are not")
-    return Supplier(makers)
+    return all(factories)
 
 
 async def _start(order: Order) -> Process:

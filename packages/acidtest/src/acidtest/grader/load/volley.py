@@ -107,11 +107,11 @@ class Volley:
                     alarm.quiet()
                 elif descriptor == stock.fileno():
                     stock.refill()
-                    self._serve_waiting(pool)
                 elif descriptor in pool:
                     self._attend(pool, pool[descriptor], events)
                 self._send_due(pool)
             self._give_up_overdue(pool)
+            self._serve_waiting(pool)
             if time.monotonic() >= tick:
                 tick += _TICK
                 pool.tidy(time.monotonic())
@@ -192,7 +192,6 @@ class Volley:
         del self._on[flight]
         pool.release(connection, at=now, keep=reader.keeps)
         self._answered(flight, reader, now)
-        self._serve_waiting(pool)
 
     def _answered(self, flight: Flight, reader: AnswerReader, now: float) -> None:
         body = bytes(reader.body)
@@ -218,19 +217,15 @@ class Volley:
             self._launch(pool, flight)
         else:
             self._end(flight, Outcome(reason))
-        self._serve_waiting(pool)
 
     def _serve_waiting(self, pool: Pool) -> None:
         for waiting in self._waiting:
-            while waiting:
-                flight = waiting[0]
+            for _ in range(len(waiting)):
+                flight = waiting.popleft()
                 if flight.over:
-                    waiting.popleft()
                     continue
-                before = len(waiting)
-                waiting.popleft()
                 self._launch(pool, flight)
-                if len(waiting) == before:
+                if waiting and waiting[-1] is flight:
                     # It found none and stands at the end now; back to where it was.
                     waiting.rotate(1)
                     break
@@ -245,7 +240,6 @@ class Volley:
             if connection is not None:
                 pool.drop(connection, hard=True)
             self._end(flight, Outcome(LATE))
-            self._serve_waiting(pool)
 
     def _end(self, flight: Flight, outcome: Outcome, now: float | None = None) -> None:
         ended = time.monotonic() if now is None else now

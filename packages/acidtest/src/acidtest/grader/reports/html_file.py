@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from acidtest.core.judgement import Judgement
-from acidtest.grader.reports import wording
+from acidtest.grader.reports import latency_chart, wording
 from acidtest.grader.reports.inert import visible
 from acidtest.grader.reports.page import page
 
@@ -52,6 +52,10 @@ def _environment() -> Environment:
         sentence=wording.sentence,
         status=wording.STATUS_WORDS.__getitem__,
     )
+    environment.globals["chart_heads"] = {
+        "kinds": latency_chart.KIND_HEAD,
+        "table": latency_chart.TABLE_HEAD,
+    }
     return environment
 
 

@@ -7,10 +7,10 @@ by a person.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from acidtest.core.evidence import Evidence, HttpExchange
+from acidtest.core.evidence import Evidence, HttpExchange, LoadRecord
 from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.verdict import Kind, Status
-from acidtest.grader.reports import moments, picture, wording
+from acidtest.grader.reports import latency_chart, moments, picture, wording
 from acidtest.grader.reports.digest import Cause, Digest, GroupPoints, Row, digest, group_points
 
 MAX_STEPS = 8
@@ -18,6 +18,7 @@ MAX_STEPS = 8
 MAX_TIMELINE = 200
 MAX_TABLE_ROWS = 50
 MAX_TABLES = 8
+MAX_LOADS = 4
 
 _KIND_MEANINGS = {
     Kind.SAFETY: "Seen once is proof: a rule that must always hold was broken.",
@@ -68,6 +69,7 @@ class Finding(NamedTuple):
     steps: tuple[Step, ...]
     steps_left_out: int
     picture: picture.Picture | None
+    loads: tuple[latency_chart.Chart, ...]
     timeline: tuple[moments.TimelineRow, ...]
     timeline_left_out: int
     repeated: tuple[tuple[int, str], ...]
@@ -100,6 +102,8 @@ class Page(NamedTuple):
     not_applicable: tuple[Finding, ...]
     groups: tuple[GroupPoints, ...]
     passed: tuple[Passed, ...]
+    measured: tuple[Finding, ...]
+    """What passed and was measured under load."""
 
 
 def page(judgement: Judgement) -> Page:
@@ -126,11 +130,16 @@ def page(judgement: Judgement) -> Page:
             for group in judgement.groups
             if (inside := tuple(r for r in sorted_rows.passed if r.info.group == group.name))
         ),
+        measured=_shown(judgement, _alone([row for row in sorted_rows.passed if _loads(row)])),
     )
 
 
 def _alone(rows: Sequence[Row]) -> tuple[Cause, ...]:
     return tuple(Cause((row,)) for row in rows)
+
+
+def _loads(row: Row) -> tuple[LoadRecord, ...]:
+    return row.result.evidence.loads if row.result.evidence else ()
 
 
 def _shown(judgement: Judgement, causes: Sequence[Cause]) -> tuple[Finding, ...]:
@@ -151,6 +160,7 @@ def _finding(judgement: Judgement, cause: Cause) -> Finding:
         steps=tuple(steps[:MAX_STEPS]),
         steps_left_out=sum(step.times for step in steps[MAX_STEPS:]),
         picture=picture.draw(evidence.timeline),
+        loads=tuple(latency_chart.draw(record) for record in evidence.loads[:MAX_LOADS]),
         timeline=tuple(ordered),
         timeline_left_out=max(0, len(evidence.timeline) - MAX_TIMELINE),
         repeated=tuple(moments.repeated_statements(evidence.timeline)),

@@ -165,7 +165,7 @@ class Loading:
         self._sent += 1
         result = await send_load(
             Load(name, spec, plan, f"{env.seed}:{env.check}:{self._sent}"),
-            [replica.endpoint() for replica in self._world.service.replicas],
+            lambda: [replica.endpoint() for replica in self._world.service.replicas],
             Surroundings(
                 self._world.clock,
                 self._tell,
