@@ -49,7 +49,13 @@ def turns(groups: Sequence[GroupSpec], checks: Sequence[Check]) -> list[Turn]:
     while waiting:
         named = {turn.group.name for turn in done}
         needs = {
-            group.name: {home[r] for check in inside[group.name] for r in check.info.requires}
+            group.name: {
+                home[required]
+                for check in inside[group.name]
+                for required in check.info.requires
+                # Who asks for a single check need not ask for those it rests on.
+                if required in home
+            }
             - {group.name}
             for group in waiting
         }
