@@ -146,8 +146,8 @@ def test_no_span_holds_more_than_the_rate_promises(
 
 def test_waiting_as_told_is_enough_and_needed(clock: Clock) -> None:
     """A client that waits its seconds passes; one microsecond earlier it does not."""
-    buckets, rate = LocalBuckets(), Rate.parse("7/1m;burst=3")
-    ask = Ask("ip", rate, "a", 2)
+    buckets, rate = LocalBuckets(), Rate.parse("7/1m;burst=4")
+    ask = Ask("ip", rate, "a", 3)
     assert not buckets.take([ask]).refused
     refusal = buckets.take([ask])
     wait = round(refusal.standings[0].seconds * SECOND)
@@ -155,6 +155,24 @@ def test_waiting_as_told_is_enough_and_needed(clock: Clock) -> None:
     assert buckets.take([ask]).refused
     clock.now += 1
     assert not buckets.take([ask]).refused
+
+
+def test_units_are_due_a_little_late_rather_than_early() -> None:
+    """Where a quota does not divide its window, the rest is rounded in nobody's favour."""
+    rate = Rate.parse("7/1m")
+    assert rate.interval * 7 >= 60 * SECOND > (rate.interval - 1) * 7
+
+
+def test_what_was_seen_of_shared_buckets_is_gone_on_from(clock: Clock) -> None:
+    """After a refusal in Redis, every bucket holds what it held before, also the one to blame."""
+    assert clock.now
+    buckets, rate = LocalBuckets(), Rate.parse("10/1m")
+    wide, narrow = Ask("wide", rate, "a", 4), Ask("narrow", rate, "a", 4)
+    buckets.learn([wide, narrow], [2 * rate.interval, -rate.interval], passes=False)
+    assert not buckets.take([wide._replace(weight=6)]).refused
+    assert buckets.take([wide._replace(weight=1)]).refused
+    assert not buckets.take([narrow._replace(weight=3)]).refused
+    assert buckets.take([narrow._replace(weight=1)]).refused
 
 
 def test_no_edge_at_which_a_client_has_twice_its_due(clock: Clock) -> None:

@@ -219,6 +219,7 @@ async def test_poisoned_bucket_heals(
         await raw.delete(key)
         assert await passed(limiter, 9, ask("5/1h")) == 5
     assert await passed(limiter, 9, ask("5/1h")) == 0
+    assert bench.counted("rate_limit_outages", limit="ip", policy="local") == 0
 
 
 async def test_changed_rate_does_not_lock_anybody_out(
@@ -277,6 +278,8 @@ async def test_frozen_redis_is_soon_no_longer_asked(
         assert bench.counted("rate_limit_outages", limit="ip", policy="local") == 900
         # What is counted besides is the link's own recovery, not requests.
         assert errors <= 2 + 5
+        # Nobody is left in line whose units would be taken after the outage.
+        assert not limiter._turns._queue
     finally:
         redis_server.thaw()
 

@@ -82,8 +82,7 @@ def _standing(ask: Ask, room: int, *, taken: bool) -> Standing:
     violated = room < 0
     free = room if taken and not violated else room + ask.weight * interval
     remaining = max(free // interval, 0)
-    due = (remaining + 1) * interval - free if remaining < ask.rate.burst else 0
-    wait = -room if violated else due
+    wait = -room if violated else (remaining + 1) * interval - free
     return Standing(ask.name, ask.rate, remaining, wait / MICROSECONDS, violated)
 
 

@@ -23,7 +23,6 @@ TOLERANCE = 300
 ID_SHAPE = re.compile(r"[!-\-/-~]{1,255}")
 TIMESTAMP_SHAPE = re.compile(r"[0-9]{1,12}")
 MOST_SIGNATURES = 16
-LONGEST_SIGNATURE = 128
 
 
 class Rejection(enum.StrEnum):
@@ -160,8 +159,6 @@ def _signatures(text: str) -> Iterator[tuple[str, bytes]]:
     """Yield what can be read of a list; schemes that we do not know may be in it too."""
     for word in text.split(" ", MOST_SIGNATURES)[:MOST_SIGNATURES]:
         version, _, encoded = word.partition(",")
-        if len(encoded) > LONGEST_SIGNATURE:
-            continue
         try:
             yield version, base64.b64decode(encoded, validate=True)
         except ValueError:
