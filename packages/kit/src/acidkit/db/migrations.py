@@ -1,6 +1,6 @@
 """Runs Alembic so that a release can do it against a live database and from many places at once.
 
-Imported on its own, not with `acidkit.db`: Alembic is a tenth of what a service would load at start.
+Imported on its own, not with `acidkit.db`: Alembic is a tenth of what a start would load.
 """
 
 import asyncio
