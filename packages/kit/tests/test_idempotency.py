@@ -1,14 +1,22 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acidkit.db import Database, DatabaseSettings, DirectUnit, UnitOfWork, make_engine
-from acidkit.errors import Conflict
+from acidkit.db import (
+    Database,
+    DatabaseSettings,
+    DirectUnit,
+    Isolation,
+    UnitOfWork,
+    make_engine,
+)
+from acidkit.errors import Conflict, Unavailable
 from acidkit.idempotency import (
     Idempotency,
     KeyInProgress,
@@ -23,7 +31,7 @@ from acidkit.idempotency import (
     idempotency_table,
     on_session,
 )
-from acidkit.testing import PostgresServer, at_once
+from acidkit.testing import Fault, FaultProxy, PostgresServer, at_once
 
 pytestmark = pytest.mark.lab
 
@@ -65,7 +73,31 @@ async def by_statement(keys: Idempotency, ticket: Ticket, number: int) -> Reply:
     return await keys.perform_statement(ticket, reply(number), statement, number)
 
 
-@pytest.fixture(params=[by_session, by_driver, by_statement])
+async def by_serializable(keys: Idempotency, ticket: Ticket, number: int) -> Reply:
+    """Order where PostgreSQL itself refuses what could not happen one after the other."""
+
+    async def effect(unit: UnitOfWork) -> Reply:
+        await unit.session.execute(text("SELECT count(*) FROM orders"))
+        await unit.session.execute(text("INSERT INTO orders VALUES (:id)"), {"id": number})
+        return reply(number)
+
+    return await keys.perform(ticket, effect, isolation=Isolation.SERIALIZABLE)
+
+
+async def by_foretold(keys: Idempotency, ticket: Ticket, number: int) -> Reply:
+    """Order with an answer that is kept before the effect, so that nothing is to be finished."""
+
+    async def closure(unit: DirectUnit) -> Reply:
+        claim = await keys.store.claim(unit.connection, ticket, reply=reply(number))
+        if isinstance(claim, Reply):
+            return claim
+        await unit.connection.execute("INSERT INTO orders VALUES ($1)", number)
+        return reply(number)
+
+    return await keys.database.transact_direct(closure)
+
+
+@pytest.fixture(params=[by_session, by_driver, by_statement, by_serializable, by_foretold])
 def act(request: pytest.FixtureRequest) -> Act:
     """Each way of doing something once."""
     chosen: Act = request.param
@@ -233,3 +265,34 @@ async def test_kept_answers_expire_and_are_reaped(
     reaper = Reaper(replicas[0], store, batch=2, batches=2)
     assert [await reaper.turn(), await reaper.turn(), await reaper.turn()] == [4, 1, 0]
     assert (await act(keys, other, 3)).replayed
+
+
+async def test_reaper_outlives_an_outage(
+    replicas: list[Database], database_url: str, postgres_server: PostgresServer
+) -> None:
+    """A turn that finds no database is followed by one that does the work."""
+    await by_session(Idempotency(replicas[0]), TICKET, 1)
+    old = "UPDATE idempotency_keys SET created_at = now() - interval '2 days'"
+    postgres_server.run(old, url=database_url)
+    assert postgres_server.socket
+    async with FaultProxy(postgres_server.socket) as proxy:
+        await proxy.set(Fault.REFUSE)
+        url = f"postgresql://postgres@127.0.0.1:{proxy.port}{urlsplit(database_url).path}"
+        database = Database(make_engine(DatabaseSettings(url=SecretStr(url))))
+        reaper = Reaper(database, KeyStore(), period=0.02)
+        with pytest.raises(Unavailable):
+            await reaper.turn()
+        task = asyncio.create_task(reaper.run())
+        await proxy.set(Fault.NONE)
+        async with asyncio.timeout(10):
+            while (
+                await asyncio.to_thread(
+                    postgres_server.run, "SELECT count(*) FROM idempotency_keys", url=database_url
+                )
+                != "0"
+            ):
+                assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await database.close()

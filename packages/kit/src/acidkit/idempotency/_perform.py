@@ -19,7 +19,7 @@ class Idempotency:
 
     def __init__(self, database: Database, store: KeyStore | None = None) -> None:
         self.store = store or KeyStore()
-        self._database = database
+        self.database = database
 
     async def perform(
         self,
@@ -44,7 +44,7 @@ class Idempotency:
             await self.store.finish(executor, ticket, reply, holder=claim)
             return reply
 
-        return await self._database.transact(closure, isolation=isolation)
+        return await self.database.transact(closure, isolation=isolation)
 
     async def perform_direct(
         self,
@@ -63,7 +63,7 @@ class Idempotency:
             await self.store.finish(unit.connection, ticket, reply, holder=claim)
             return reply
 
-        return await self._database.transact_direct(closure, isolation=isolation)
+        return await self.database.transact_direct(closure, isolation=isolation)
 
     async def perform_statement(
         self, ticket: Ticket, reply: Reply, statement: str, *values: Any
@@ -76,6 +76,6 @@ class Idempotency:
             statement: Does something for the row of `claimed`; see `KeyStore.once`.
             values: What stands in the statement's places, which begin at `$12`.
         """
-        return await self._database.direct(
+        return await self.database.direct(
             lambda connection: self.store.once(connection, ticket, reply, statement, *values)
         )
