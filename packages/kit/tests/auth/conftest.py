@@ -1,7 +1,7 @@
 """Fixtures of authentication: replicas of a service that share one database and one clock."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
@@ -9,13 +9,13 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, create_engine
 
 from acidkit import create_app
 from acidkit.auth import Auth, AuthSettings, PrincipalDep, auth_router, declare_tables, jwks_router
 from acidkit.auth._keys import new_key
 from acidkit.db import Database, DatabaseSettings, make_engine
-from acidkit.testing import ManualClock, running
+from acidkit.testing import ManualClock, PostgresServer, running
 
 Replica = Callable[..., Awaitable[httpx.AsyncClient]]
 MakeAuth = Callable[..., Awaitable[Auth]]
@@ -38,6 +38,25 @@ mine = APIRouter()
 async def read_mine(principal: PrincipalDep) -> str:
     """Answer who asks, without asking the database."""
     return str(principal.user_id)
+
+
+@pytest.fixture(scope="session")
+def shared_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database with the tables, for all tests here: making one takes longer than most of them."""
+    url = postgres_server.create_database()
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    metadata.create_all(engine)
+    engine.dispose()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def database_url(shared_url: str, postgres_server: PostgresServer) -> str:
+    """The database, with nobody in it."""
+    for table in reversed(metadata.sorted_tables):
+        postgres_server.run(f"DELETE FROM {table.name}", url=shared_url)  # noqa: S608 - our names
+    return shared_url
 
 
 @pytest.fixture
@@ -66,8 +85,6 @@ async def make_auth(
                 )
             )
             stack.push_async_callback(database.close)
-            async with database.engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
             settings = AuthSettings.model_validate(
                 {
                     "issuer": "test",

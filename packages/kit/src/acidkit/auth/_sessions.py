@@ -28,8 +28,6 @@ from acidkit.auth._tables import AuthTables
 
 TOKEN_BYTES = 32
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-# How many successors a replaced token is followed through within the grace interval.
-FARTHEST = 16
 # A session that refreshes more often than any client would; its rows must stay bounded.
 LAST_GENERATION = 20_000
 
@@ -67,6 +65,7 @@ class Sessions:
     def __init__(self, settings: AuthSettings, *, tables: AuthTables) -> None:
         self._lifetime = timedelta(seconds=settings.refresh_ttl)
         self._grace = timedelta(seconds=settings.refresh_grace)
+        self._reach = settings.refresh_reach
         self._users = tables.users
         self._families = tables.refresh_families
         self._tokens = tables.refresh_tokens
@@ -147,10 +146,10 @@ class Sessions:
             select(tokens.c.salt, tokens.c.created_at)
             .where(tokens.c.family_id == found.family_id, tokens.c.generation > found.generation)
             .order_by(tokens.c.generation)
-            .limit(FARTHEST + 1)
+            .limit(self._reach + 1)
         )
         later = (await session.execute(query)).all()
-        if now - later[0].created_at > self._grace or len(later) > FARTHEST:
+        if now - later[0].created_at > self._grace or len(later) > self._reach:
             await self.end(session, found.family_id, now=now)
             return Refusal(RefusalReason.REUSED, found.user_id, found.family_id)
         for step in later:

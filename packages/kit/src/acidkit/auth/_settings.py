@@ -44,6 +44,13 @@ class AuthSettings(BaseModel):
     refresh_grace: float = Field(
         default=30.0, ge=0, le=300, description="How long a replaced refresh token still works."
     )
+    refresh_reach: int = Field(
+        default=16,
+        ge=1,
+        le=64,
+        description="How many replacements a replaced token may lie back within the grace; with 1"
+        " it ends the session as soon as its successor was replaced.",
+    )
     lockout_failures: int = Field(default=5, ge=1, le=100)
     lockout_window: float = Field(default=900.0, gt=0)
     lockout_duration: float = Field(default=900.0, gt=0)
@@ -65,6 +72,7 @@ class AuthEnvironment(EnvironmentSettings):
     auth_access_ttl: float | None = None
     auth_refresh_ttl: float | None = None
     auth_refresh_grace: float | None = None
+    auth_refresh_reach: int | None = None
     auth_lockout_failures: int | None = None
     auth_lockout_window: float | None = None
     auth_lockout_duration: float | None = None
