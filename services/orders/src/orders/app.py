@@ -84,6 +84,9 @@ def _auth_settings(settings: Settings) -> AuthSettings:
         audience=NAME,
         signing_keys=settings.signing_keys or derived,
         access_ttl=settings.access_token_seconds,
+        clock_leeway=1,
+        # A client may ask again for an answer that it did not hear, and for no earlier one.
+        refresh_reach=1,
         lockout_window=settings.lockout_seconds,
         lockout_duration=settings.lockout_seconds,
     )

@@ -1,8 +1,9 @@
 """What this service reads from its environment; the only place that does."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from acidkit import EnvironmentSettings
+from acidkit.limits import TrustedProxies
 
 
 class Settings(EnvironmentSettings):
@@ -20,7 +21,7 @@ class Settings(EnvironmentSettings):
     rate_limit_per_ip: int = Field(default=0, ge=0, description="Requests a minute; 0: no limit.")
     rate_limit_per_user: int = Field(default=0, ge=0, description="Requests a minute; 0: no limit.")
     trusted_proxies: str = Field(
-        default="", description="Networks whose X-Forwarded-For is believed; nobody's if empty."
+        default="", description="Such as `10.0.0.0/8` or `hops=1`; nobody if empty."
     )
     lockout_seconds: float = Field(default=900, gt=0)
     access_token_seconds: float = Field(default=900, gt=0, le=900)
@@ -30,3 +31,9 @@ class Settings(EnvironmentSettings):
     database_pool_size: int = Field(default=16, ge=2)
     drain_seconds: float = Field(default=0.5, ge=0)
     otel_exporter_otlp_endpoint: str | None = None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        TrustedProxies.parse(text)
+        return text

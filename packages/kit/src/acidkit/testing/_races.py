@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def at_once(count: int, act: Callable[[int], Awaitable[T]], *, within: float = 20) -> list[T]:
+async def at_once(count: int, act: Callable[[int], Awaitable[T]], *, within: float = 60) -> list[T]:
     """Run `act(0) … act(count-1)` from a common start and return the results in that order."""
     gate = asyncio.Event()
 

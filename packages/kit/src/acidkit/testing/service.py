@@ -23,7 +23,7 @@ from acidkit.testing._postgres import PostgresServer
 from acidkit.testing._redis import RedisServer
 from acidkit.testing._running import run_alembic
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 POLL = 0.01
 
 

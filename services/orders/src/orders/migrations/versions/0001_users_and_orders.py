@@ -107,7 +107,8 @@ def _auth_events() -> None:
         sa.Column("trace_id", sa.String(32), nullable=False),
         sa.PrimaryKeyConstraint("id", name="auth_events_pkey"),
     )
-    op.create_index("auth_events_user_id_at_idx", "auth_events", ["user_id", "at"])
+    op.create_index("auth_events_at_idx", "auth_events", ["at"])
+    op.create_index("auth_events_user_id_idx", "auth_events", ["user_id"])
 
 
 def _orders() -> None:
