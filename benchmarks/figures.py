@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One thing that was measured several times; less is better."""
+    """One thing that was measured several times; less is better unless a target is `at_least`."""
 
     name: str
     samples: tuple[float, ...]
@@ -15,6 +15,8 @@ class Figure(NamedTuple):
     """None where the figure only explains another one."""
     note: str = ""
     decimals: int = 2
+    at_least: bool = False
+    """Whether the target is the least that is good enough."""
 
     @property
     def median(self) -> float:
@@ -24,18 +26,22 @@ class Figure(NamedTuple):
     @property
     def over(self) -> bool:
         """Whether the target is missed."""
-        return self.target is not None and self.median > self.target
+        if self.target is None:
+            return False
+        return self.median < self.target if self.at_least else self.median > self.target
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
         lowest, highest = min(self.samples), max(self.samples)
-        verdict = "" if self.target is None else "over" if self.over else "pass"
+        bound = "≥" if self.at_least else "≤"
+        missed = "under" if self.at_least else "over"
+        verdict = "" if self.target is None else missed if self.over else "pass"
         spread = f"{self._number(lowest)} … {self._number(highest)}"
         return (
             self.name,
             f"{self._number(self.median)} {self.unit}".strip(),
-            "" if self.target is None else f"≤ {self.target:g} {self.unit}".strip(),
+            "" if self.target is None else f"{bound} {self.target:g} {self.unit}".strip(),
             verdict,
             spread if len(self.samples) > 1 else "",
             str(len(self.samples)),

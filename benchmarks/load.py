@@ -2,9 +2,12 @@
 
 import asyncio
 import re
+import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import aiohttp
@@ -20,6 +23,9 @@ class Ask(NamedTuple):
     method: str
     path: str
     body: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+    numbered: str = ""
+    """A header whose value is another one in every request."""
 
 
 class Throughput(NamedTuple):
@@ -84,6 +90,16 @@ def _script(ask: Ask) -> str:
     lines = [f'wrk.method = "{ask.method}"']
     if ask.body:
         lines += ['wrk.headers["Content-Type"] = "application/json"', f"wrk.body = [[{ask.body}]]"]
+    lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in ask.headers.items()]
+    if ask.numbered:
+        lines += [
+            f'local number, prefix = 0, "{secrets.token_hex(8)}-"',
+            "function request()",
+            "  number = number + 1",
+            f'  wrk.headers["{ask.numbered}"] = prefix .. number',
+            "  return wrk.format()",
+            "end",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -24,8 +25,10 @@ class PostgresServer:
         self._numbers = itertools.count(1)
 
     @classmethod
-    def start(cls, directory: Path) -> "PostgresServer":
+    def start(cls, directory: Path, *, options: Sequence[str] = FAST) -> "PostgresServer":
         """Start a server whose files and socket are in `directory`.
+
+        By its default options it is fast and would not outlive a power cut.
 
         Raises:
             FileNotFoundError: there is no PostgreSQL on this machine.
@@ -54,9 +57,9 @@ class PostgresServer:
             capture_output=True,
             timeout=60,
         )
-        options = [f"-c{option}" for option in FAST]
+        arguments = [f"-c{option}" for option in options]
         child = _servers.start(
-            [*prefix, postgres, "-D", str(data), "-k", str(directory), "-h", "", *options],
+            [*prefix, postgres, "-D", str(data), "-k", str(directory), "-h", "", *arguments],
             log=directory / "log",
             up=(directory / ".s.PGSQL.5432").exists,
         )

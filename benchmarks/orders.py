@@ -1,0 +1,236 @@
+"""`make bench-orders`: the orders service under load, and its writes beside an ORM and beside none.
+
+PostgreSQL keeps its default durability. What is compared takes turns on one machine, which
+the load, the service and PostgreSQL share; the first lines say what else it had to do.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+from benchmarks import machine
+from benchmarks.figures import Figure, table
+from benchmarks.load import Ask, throughput, wrk_missing
+
+from acidkit.testing import PostgresServer, RedisServer, run_alembic
+from acidkit.testing.service import ServiceProcess
+from acidtest.catalogue.problem import LoadSpec, ObjectiveSpec
+from acidtest.core.clock import RunClock
+from acidtest.grader.client import Endpoint
+from acidtest.grader.load import Load, LoadPlan, LoadRequest, LoadResult, Surroundings, send_load
+
+_ROOT = Path(__file__).parents[1]
+_HOME = _ROOT / "services" / "orders"
+_DURABLE = ("max_connections=100",)
+_SECRET = "5e" * 32
+_PASSWORD = "correct horse"  # noqa: S105 - of made-up users
+_ORDER = '{"total_cents": 1999, "currency": "EUR"}'
+_USERS = 20
+_ORDERS = 40
+_CONNECTIONS = 32
+_RATE = 300.0
+_LIMIT_MS = 100.0
+_RATIO = 3.0
+_FEW = 100
+
+
+class User(NamedTuple):
+    """Somebody with orders."""
+
+    token: str
+    orders: tuple[str, ...]
+
+
+class Rig(NamedTuple):
+    """A database, and the service on it in both ways of writing."""
+
+    url: str
+    service: ServiceProcess
+    twin: ServiceProcess
+    users: tuple[User, ...]
+
+
+def main() -> int:
+    """Measure, print, and say with the exit status whether every target was met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=30, help="of the mixed load")
+    parser.add_argument("--burst", type=float, default=6, help="seconds of each run of writes")
+    options = parser.parse_args()
+    missing = wrk_missing()
+    if missing:
+        print(missing)
+        return 2
+    foreign = machine.foreign_load()
+    for line in machine.facts(foreign):
+        print(line)
+    with _rig() as rig:
+        figures = asyncio.run(_measure(rig, options))
+    print()
+    print(table(figures))
+    missed = [figure.name for figure in figures if figure.over]
+    print()
+    print(f"missed: {', '.join(missed)}" if missed else "every target is met")
+    if foreign > machine.IDLE:
+        print("the machine had other work: ratios may hold, times do not; measure again")
+    return 1 if missed else 0
+
+
+@contextmanager
+def _rig() -> Iterator[Rig]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bo")))
+        folder.chmod(0o755)
+        postgres = PostgresServer.start(folder, options=_DURABLE)
+        stack.callback(postgres.stop)
+        redis = RedisServer.start(folder)
+        stack.callback(redis.stop)
+        url = postgres.create_database()
+        run_alembic(_HOME, url, "upgrade", "head")
+        environment = {"DATABASE_URL": url, "REDIS_URL": redis.url, "SECRET_KEY": _SECRET}
+        service, twin = [
+            ServiceProcess(module, home=_HOME, environment={**environment, "PYTHONPATH": _path()})
+            for module in ("orders", "benchmarks.orders_twin")
+        ]
+        for process in (service, twin):
+            stack.callback(process.kill)
+        users = tuple(_user(service.url, number) for number in range(_USERS))
+        yield Rig(url, service, twin, users)
+
+
+def _path() -> str:
+    return os.pathsep.join((str(_HOME / "src"), str(_ROOT)))
+
+
+def _user(url: str, number: int) -> User:
+    account = {"email": f"user{number}@example.com", "password": _PASSWORD}
+    with httpx.Client(base_url=url, timeout=30) as client:
+        client.post("/auth/register", json=account).raise_for_status()
+        token = client.post("/auth/login", json=account).json()["access_token"]
+        client.headers.update({"Authorization": f"Bearer {token}"})
+        client.headers["Content-Type"] = "application/json"
+        made = [
+            client.post("/orders", content=_ORDER, headers={"Idempotency-Key": f"first-{one}"})
+            for one in range(_ORDERS)
+        ]
+    return User(token, tuple(answer.json()["id"] for answer in made))
+
+
+async def _measure(rig: Rig, options: argparse.Namespace) -> list[Figure]:
+    writes = await _writes(rig, options)
+    loads = [await _mixed(rig, options.seconds) for _ in range(options.rounds)]
+    ratio = tuple(a / b for a, b in zip(writes["service"], writes["twin"], strict=True))
+    share = tuple(a / b for a, b in zip(writes["service"], writes["bare"], strict=True))
+    failed = tuple(float(load.record.failed) for load in loads)
+    return [
+        Figure("p95 at 300 a second", tuple(x.p95 for x in loads), "ms", _LIMIT_MS, decimals=1),
+        Figure("p50 at 300 a second", tuple(x.p50 for x in loads), "ms", decimals=1),
+        Figure("p99 at 300 a second", tuple(x.p99 for x in loads), "ms", decimals=1),
+        Figure("errors at 300 a second", failed, "", 0, decimals=0),
+        Figure("orders stored", tuple(writes["service"]), "a second", decimals=0),
+        Figure("the same with the ORM", tuple(writes["twin"]), "a second", decimals=0),
+        Figure("its SQL alone, asyncpg", tuple(writes["bare"]), "a second", decimals=0),
+        Figure("service over ORM", ratio, "", _RATIO, at_least=True),
+        Figure("service over bare SQL", share, ""),
+    ]
+
+
+async def _writes(rig: Rig, options: argparse.Namespace) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {"service": [], "twin": [], "bare": []}
+    for _ in range(options.rounds):
+        found["service"].append(await _stored(rig.service, rig.users[0], options.burst))
+        found["twin"].append(await _stored(rig.twin, rig.users[0], options.burst))
+        found["bare"].append(await _bare(rig.url, options.burst))
+    return found
+
+
+async def _stored(process: ServiceProcess, user: User, seconds: float) -> float:
+    ask = Ask(
+        "order",
+        "POST",
+        "/orders",
+        _ORDER,
+        headers={"Authorization": f"Bearer {user.token}"},
+        numbered="Idempotency-Key",
+    )
+    with TemporaryDirectory() as scripts:
+        result = await throughput(
+            ask,
+            port=_port(process),
+            netns=None,
+            seconds=seconds,
+            connections=_CONNECTIONS,
+            scripts=Path(scripts),
+        )
+    if result.errors > result.answered / _FEW:
+        raise RuntimeError(f"{result.errors} orders were not stored")
+    return result.per_second
+
+
+async def _bare(url: str, seconds: float) -> float:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "benchmarks.orders_bare",
+        url,
+        f"--seconds={seconds}",
+        cwd=_ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), seconds + 30)
+    return float(said)
+
+
+async def _mixed(rig: Rig, seconds: float) -> LoadResult:
+    who = {"Authorization": "Bearer ${token}"}
+    add = {**who, "Content-Type": "application/json", "Idempotency-Key": "${uuid}"}
+    plan = LoadPlan(
+        requests=(
+            LoadRequest(
+                name="read",
+                path="/orders/${order}",
+                headers=who,
+                weight=70,
+                equals={"id": "${order}"},
+            ),
+            LoadRequest(name="list", path="/orders?limit=20", headers=who, weight=20),
+            LoadRequest(
+                name="add",
+                method="POST",
+                path="/orders",
+                headers=add,
+                body=_ORDER,
+                weight=10,
+                expect=(201,),
+            ),
+        ),
+        users=tuple({"token": user.token, "order": user.orders} for user in rig.users),
+    )
+    spec = LoadSpec(
+        rate=_RATE,
+        seconds=seconds,
+        warm_up=3,
+        users=_USERS,
+        objective=ObjectiveSpec(limit_ms=_LIMIT_MS, error_share=0),
+    )
+    where = [Endpoint(name="orders", port=_port(rig.service))]
+    load = Load("mixed", spec, plan, "orders")
+    result = await send_load(load, lambda: where, Surroundings(RunClock()))
+    print(result)
+    return result
+
+
+def _port(process: ServiceProcess) -> int:
+    return urlsplit(process.url).port or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
