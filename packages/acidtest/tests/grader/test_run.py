@@ -38,6 +38,7 @@ class StillWorld:
         self.service = StillService()
         self.cluster = None
         self.database = ""
+        self.baseline = None
         self.troubles: tuple[BaseException, ...] = ()
 
     def heal(self) -> None:

@@ -15,6 +15,8 @@ class RandomHex(_Model):
 
     random_hex: int = Field(gt=0, le=256)
     """How many hexadecimal digits; what is drawn is a secret that may come out nowhere."""
+    form: str = "{}"
+    """The whole value, in which each `{}` stands for digits of its own, such as `whsec_{}`."""
 
 
 class GroupSpec(_Model):
@@ -30,6 +32,8 @@ class GroupSpec(_Model):
     """Whether each check of the group gets a world of its own."""
     env: dict[str, str] = {}
     """Extra environment of the service in this group, such as a time zone."""
+    baseline: bool = False
+    """Whether the problem's baseline runs beside the service, on a copy of the same data."""
 
 
 class FieldSpec(_Model):
@@ -159,6 +163,10 @@ class Problem(_Model):
     groups: tuple[GroupSpec, ...]
     loads: dict[str, LoadSpec] = {}
     """Loads that checks put on the service, by name."""
+    dataset: str | None = None
+    """Folder of SQL files, relative to the package, whose data is there before the migrations."""
+    baseline: str | None = None
+    """Folder of a service, relative to the package, that a submission is compared with."""
     reference: ReferenceSpec
     folder: Path = Field(default=Path(), exclude=True)
     """Where the package lies; set by the loader."""

@@ -27,6 +27,7 @@ from acidtest.core.judgement import Judgement, Outcome, ProblemRef, RunOptions, 
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.score import GroupWeight, score
 from acidtest.core.verdict import Owner, Status
+from acidtest.grader.baseline import Place, baseline_for, furnish
 from acidtest.grader.client import Reply, Request
 from acidtest.grader.contract import Examiner, find_document
 from acidtest.grader.dialect import discover
@@ -103,7 +104,7 @@ class Grading:
         """Do it all; every way it can end is a judgement."""
         outcome, message, log = Outcome.NOT_BUILT, "", ""
         try:
-            driver = await self._driver()
+            driver = await _driver(self.request)
             self.driver, self.isolated = driver.name, driver.isolated
             self._announce()
             async with AsyncExitStack() as stack:
@@ -127,16 +128,6 @@ class Grading:
         self.emit(RunFinished(at=self.clock.now(), judgement=judgement))
         return judgement
 
-    async def _driver(self) -> Driver:
-        """The driver asked for; without one the isolating one, or none where that is allowed."""
-        request = self.request
-        try:
-            return await choose_driver(request.driver, allow_unsafe=request.allow_unsafe)
-        except InfrastructureError:
-            if request.driver is not None or not request.allow_unsafe:
-                raise
-            return await choose_driver("local-unsafe", allow_unsafe=True)
-
     def _announce(self) -> None:
         self.emit(
             RunStarted(
@@ -157,10 +148,12 @@ class Grading:
         directory = RunDirectory.create(state)
         stack.callback(directory.close)
         cache = state / "cache"
+        place = Place(driver, directory.path, cache, self.request.build_seconds)
         try:
             async with asyncio.TaskGroup() as tasks:
                 starting = tasks.create_task(Cluster.start(directory.path, cache_dir=cache))
                 building = tasks.create_task(self._build(driver, directory.path, cache))
+                comparing = tasks.create_task(baseline_for(self.checks, self.problem, place))
         except BaseExceptionGroup as group:
             raise sole(group) from None
         finally:
@@ -182,6 +175,9 @@ class Grading:
         )
         self._lab_made = lab
         await stack.enter_async_context(bounded_disk(cluster))
+        if self.problem.dataset is not None:
+            async with self.stage("data"):
+                await furnish(lab, self.problem, comparing.result())
         async with self.stage("migrate") as tell:
             await lab.migrate(tell)
         return lab
@@ -319,6 +315,16 @@ class Grading:
             timings=self.timings,
             dialect=self.dialect,
         )
+
+
+async def _driver(request: GradeRequest) -> Driver:
+    """The driver asked for; without one the isolating one, or none where that is allowed."""
+    try:
+        return await choose_driver(request.driver, allow_unsafe=request.allow_unsafe)
+    except InfrastructureError:
+        if request.driver is not None or not request.allow_unsafe:
+            raise
+        return await choose_driver("local-unsafe", allow_unsafe=True)
 
 
 def _in_words(error: Exception) -> str:

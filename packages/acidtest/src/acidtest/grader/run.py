@@ -144,7 +144,9 @@ class Run:
 
     @asynccontextmanager
     async def _world(self, group: GroupSpec) -> AsyncIterator[World]:
-        plan = WorldPlan(group.name, group.replicas, group.env, self._ready)
+        plan = WorldPlan(
+            group.name, group.replicas, group.env, self._ready, baseline=group.baseline
+        )
         async with self._lab.world(plan) as world:
             yield world
 

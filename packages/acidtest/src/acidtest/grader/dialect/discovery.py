@@ -43,6 +43,9 @@ async def discover(
     Raises:
         SubmissionError: the overrides name something that does not exist.
     """
+    if problem.contract == "strict" and problem.baseline is not None:
+        # It was handed over with its names; what is missing is for the checks to find.
+        return Dialect.canonical(problem)
     told = read_overrides(overrides, problem)
     learner = Learner(
         problem,

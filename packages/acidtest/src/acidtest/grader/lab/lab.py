@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from acidtest.catalogue.problem import Problem, RandomHex
 from acidtest.core.clock import RunClock
+from acidtest.core.errors import InfrastructureError, SubmissionError
 from acidtest.grader.lab.build import Built
 from acidtest.grader.lab.intake import Submission
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.postgres import DATABASE, Cluster
+from acidtest.grader.lab.pull_request import PullRequests
 from acidtest.grader.lab.recipe import Recipe
 from acidtest.grader.lab.sandbox import Driver, Limits
 from acidtest.grader.lab.schema import shape_of, tables_of
@@ -62,6 +64,7 @@ class Lab:
         cluster: Cluster,
         run_dir: Path,
         clock: RunClock,
+        template: str = MIGRATED,
     ) -> None:
         self.problem = problem
         self.submission = submission
@@ -76,9 +79,15 @@ class Lab:
         self.open_doors: set[str] = set()
         """What was reached through its default port, past the address it was given."""
         self.secret = secrets.token_urlsafe(24)
-        self.migration = MigrationReport(command=recipe.migrate)
         self.env = {name: _drawn(value) for name, value in problem.env.items()}
         """What the problem tells every program of the submission, drawn once for the run."""
+        self.migration = MigrationReport(command=recipe.migrate)
+        self.template = template
+        """The database that every world's own is a copy of."""
+        self.baseline: Lab | None = None
+        """The laboratory of the service this one is compared with, where there is one."""
+        self.ci = PullRequests(self)
+        """Runs the submission's own CI on changes to it."""
         self._numbers = iter(range(1, 10_000))
 
     async def migrate(self, emit: Callable[[str], None]) -> None:
@@ -114,12 +123,27 @@ class Lab:
         Raises:
             SubmissionError: the service does not start in it.
         """
-        number = next(self._numbers)
-        database = f"app{number}"
-        directory = self.run_dir / f"world-{number}"
+        async with AsyncExitStack() as stack:
+            beside = None
+            if plan.baseline and self.baseline is not None:
+                alone = plan._replace(replicas=1, baseline=False)
+                try:
+                    beside = await stack.enter_async_context(self.baseline.world(alone))
+                except SubmissionError as error:
+                    raise InfrastructureError(
+                        f"the service to compare with did not start: {error}"
+                    ) from error
+            world = await stack.enter_async_context(self._own_world(plan))
+            world.baseline = beside
+            yield world
+
+    @asynccontextmanager
+    async def _own_world(self, plan: WorldPlan) -> AsyncIterator[World]:
+        database = f"{self.template}{next(self._numbers)}"
+        directory = self.run_dir / f"world-{database}"
         await asyncio.to_thread(directory.mkdir)
         try:
-            await self.cluster.create_database(database, template=MIGRATED)
+            await self.cluster.create_database(database, template=self.template)
             async with World.opened(self, plan, database=database, directory=directory) as world:
                 yield world
         finally:
@@ -159,18 +183,27 @@ class Lab:
         finally:
             await connection.close()
 
-    def environment(self, offered: Mapping[str, str]) -> dict[str, str]:
-        """The whole environment of a program of the submission."""
-        return {**self.built.env, **self.recipe.environment(offered)}
     @property
     def secrets(self) -> tuple[str, ...]:
         """What the submission was trusted with in this run."""
-        drawn = [self.env[n] for n, v in self.problem.env.items() if isinstance(v, RandomHex)]
+        drawn = [
+            word
+            for name, value in self.problem.env.items()
+            if isinstance(value, RandomHex)
+            for word in self.env[name].split()
+        ]
         return (self.cluster.candidate.password, self.secret, *drawn)
 
+    def environment(self, offered: Mapping[str, str]) -> dict[str, str]:
+        """The whole environment of a program of the submission."""
+        return {**self.built.env, **self.recipe.environment(offered)}
 
 
 def _drawn(value: str | RandomHex) -> str:
     if isinstance(value, str):
         return value
-    return secrets.token_hex((value.random_hex + 1) // 2)[: value.random_hex]
+    parts = value.form.split("{}")
+    digits = [secrets.token_hex((value.random_hex + 1) // 2) for _ in parts[1:]]
+    return parts[0] + "".join(
+        drawn[: value.random_hex] + part for drawn, part in zip(digits, parts[1:], strict=True)
+    )

@@ -24,6 +24,8 @@ class WorldPlan(NamedTuple):
     env: Mapping[str, str] = MappingProxyType({})
     """Extra environment of every instance."""
     ready_seconds: float = 60.0
+    baseline: bool = False
+    """Whether the service that this one is compared with runs beside it."""
 
 
 class World:
@@ -51,6 +53,8 @@ class World:
         """Users of the service whom the checks of this world share."""
         self.clock = lab.clock
         self.cluster = lab.cluster
+        self.baseline: World | None = None
+        """The world of the service that this one is compared with, where the group asks for it."""
         self.secrets = lab.secrets
         """What the service was trusted with in this run."""
 
@@ -106,6 +110,8 @@ class World:
         """End every fault and open every gate that a check left behind."""
         self.postgres.heal()
         self.redis.heal()
+        if self.baseline is not None:
+            self.baseline.heal()
 
     @property
     def troubles(self) -> tuple[BaseException, ...]:

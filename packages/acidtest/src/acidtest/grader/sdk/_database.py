@@ -121,6 +121,10 @@ class Database:
         )
         return rows[0] if rows else {}
 
+    def processor_seconds(self) -> float:
+        """Seconds of processor time that the whole server has taken so far."""
+        return self.cluster.processor_seconds()
+
     async def tables(self) -> list[str]:
         """Every table of the service, quoted and qualified."""
         async with self.connection() as connection:

@@ -18,6 +18,7 @@ from acidtest.grader.dialect import Dialect, Item
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.lab import MigrationReport
 from acidtest.grader.lab.proxy import PostgresProxy, RedisProxy
+from acidtest.grader.lab.pull_request import PullRequests
 from acidtest.grader.lab.service import Service
 from acidtest.grader.lab.world import World
 from acidtest.grader.sdk._accounts import Accounts, By, bearer
@@ -67,6 +68,11 @@ class Env:
         self.rng = random.Random(f"{seed}:{check}")  # noqa: S311 - repeatable, not secret
         self.db = Database(world.cluster, world.database)
         self.began = world.clock.now()
+        self.baseline: Env | None = None
+        """The service that this one is compared with, in groups that ask for it."""
+        if world.baseline is not None:
+            plain = knowledge._replace(dialect=Dialect.canonical(self.dialect.problem))
+            self.baseline = Env(world.baseline, plain, check=check, seed=seed, tell=tell)
 
     # The service ---------------------------------------------------------------------------
 
@@ -225,6 +231,11 @@ class Env:
         """The submission's files as they were handed in, read-only by convention."""
         return self._world.lab.submission.root
 
+    @property
+    def health(self) -> str | None:
+        """The path of its health endpoint, where the submission declares one."""
+        return self._world.lab.recipe.health
+
     # Its dependencies ------------------------------------------------------------------------
 
     @property
@@ -241,6 +252,11 @@ class Env:
     def cache(self) -> Redis:
         """The judge's own connection to the cache, past the proxy."""
         return self._world.cache
+
+    @property
+    def ci(self) -> PullRequests:
+        """Runs the submission's own CI on a change: `await env.ci({"app/new.py": "…"})`."""
+        return self._world.lab.ci
 
     @property
     def migration(self) -> MigrationReport:

@@ -1,10 +1,12 @@
 """The course of a build: dependencies, the project's own commands, then everything read-only."""
 
 import asyncio
+import itertools
 import re
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from acidtest.core.errors import AcidTestError, InfrastructureError, SubmissionError
@@ -50,7 +52,7 @@ async def build(
         )
     began = time.monotonic()
     workshop = Workshop(driver, run_dir, deadline=deadline, emit=emit)
-    tree = run_dir / "app"
+    tree = (await asyncio.to_thread(_fresh_place, run_dir)) / "app"
     try:
         await asyncio.to_thread(_copy, submission.tree, tree)
         environment = await _environment(
@@ -150,6 +152,16 @@ def _private_environment(environment: Environment, folder: Path) -> Environment:
         else:
             mounts.append(mount)
     return environment._replace(mounts=tuple(mounts))
+
+
+def _fresh_place(run_dir: Path) -> Path:
+    # A run may build more than one submission.
+    for number in itertools.count(1):
+        place = run_dir / f"build-{number}"
+        with suppress(FileExistsError):
+            place.mkdir()
+            return place
+    raise AssertionError("numbers do not end")
 
 
 def _copy(source: Path, target: Path) -> None:

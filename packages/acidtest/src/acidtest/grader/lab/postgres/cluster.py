@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from acidtest.grader.lab.postgres.binaries import PostgresBinaries
 from acidtest.grader.lab.postgres.plan import Plan, explain_statement
+from acidtest.grader.lab.postgres.processor import processor_seconds
 from acidtest.grader.lab.postgres.server import PORT, PostgresServer
 from acidtest.grader.lab.postgres.settings import (
     CANDIDATE,
@@ -212,6 +213,10 @@ class Cluster:
     async def disk_bytes(self) -> int:
         """What the cluster's files take now."""
         return await asyncio.to_thread(_size, self._data)
+
+    def processor_seconds(self) -> float:
+        """Seconds of processor time that all its processes have taken."""
+        return processor_seconds(self._server.process.pid)
 
     async def kill(self) -> None:
         """End all its processes as a power cut would; acknowledged work is in its files."""

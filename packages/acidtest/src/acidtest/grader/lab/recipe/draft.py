@@ -16,6 +16,7 @@ class Draft:
     migrate: str | None = None
     start: str | None = None
     worker: str | None = None
+    ci: str | None = None
     health: str | None = None
     port: int | None = None
     env: dict[str, str] = field(default_factory=dict)

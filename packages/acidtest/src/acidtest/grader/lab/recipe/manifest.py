@@ -40,6 +40,8 @@ class Manifest(BaseModel):
     """Shell command that serves HTTP on `$PORT`."""
     worker: str | None = None
     """Shell command of a background worker, started beside the service."""
+    ci: str | None = None
+    """Shell command that CI runs for a change, from `$CI_BASE` to `$CI_HEAD`; 0 lets it pass."""
     health: str | None = None
     """Path that answers 200 once the service is ready."""
     stack: str | None = None
@@ -49,7 +51,7 @@ class Manifest(BaseModel):
     dialect: dict[str, Any] = {}
     """How the contract's operations, fields and envelopes are spelled here."""
 
-    @field_validator("start", "migrate", "worker", "stack")
+    @field_validator("start", "migrate", "worker", "ci", "stack")
     @classmethod
     def _not_blank(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
@@ -106,6 +108,7 @@ def draft_of(sources: Sources) -> Draft | None:
         migrate=manifest.migrate,
         start=manifest.start,
         worker=manifest.worker,
+        ci=manifest.ci,
         health=manifest.health,
         env={name: _plain(value) for name, value in manifest.env.items()},
         dialect=manifest.dialect,

@@ -108,6 +108,8 @@ class Recipe(BaseModel):
     start: str
     """Shell command, run in the service's folder; `$PORT` and friends are left for the shell."""
     worker: str | None = None
+    ci: str | None = None
+    """Run for a change to the submission, never beside the service."""
     health: str | None = None
     port: int | None = None
     """A port it seems to listen on whatever PORT says; worth offering as PORT."""

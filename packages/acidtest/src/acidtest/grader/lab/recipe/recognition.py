@@ -66,6 +66,7 @@ def recognise(root: Path) -> Recipe:
         migrate=_first(drafts, lambda draft: draft.migrate),
         start=start,
         worker=_first(drafts, lambda draft: draft.worker),
+        ci=_first(drafts, lambda draft: draft.ci),
         health=health,
         port=_first(drafts, lambda draft: draft.port),
         env=env,
