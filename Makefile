@@ -6,7 +6,7 @@ PYPATHS := conftest.py packages services tools tests benchmarks catalogue/proble
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format verify bench bench-lab lock clean
+.PHONY: help setup demo test lint format verify bench bench-lab bench-load lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,10 +37,13 @@ format: setup ## let the formatter have its way
 verify: setup ## the whole kill matrix of every problem
 	@for problem in $$(acidtest problems list --plain); do acidtest verify $$problem || exit 1; done
 
-bench: bench-lab ## every benchmark
+bench: bench-lab bench-load ## every benchmark
 
 bench-lab: setup ## speed and memory of the lab beside their targets
 	@python -m benchmarks.lab
+
+bench-load: setup ## the load generator beside others: punctuality, and a server that freezes
+	@python -m benchmarks.generators
 
 lock: setup ## resolve the dependencies anew
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -10,6 +10,7 @@ import pytest
 
 from acidtest.catalogue.problem import LoadSpec
 from acidtest.core.clock import RunClock
+from acidtest.core.errors import InfrastructureError
 from acidtest.core.evidence import FaultMark
 from acidtest.grader.client import Endpoint
 from acidtest.grader.load import (
@@ -249,6 +250,54 @@ async def test_sockets_of_another_network_come_through_the_channel(served: Any) 
     assert result.record.good == 200
     assert {1, 2} == set(made)
     assert len(made) >= 200
+
+
+async def test_an_instance_that_is_started_again_is_found(served: Any) -> None:
+    """While it is gone requests fail; from its start on they go to its new place and succeed."""
+    made = {"old": 0, "gone": 0, "new": 0}
+    running: list[str] = ["old"]
+
+    def factory(name: str) -> Callable[[], socket.socket]:
+        def make() -> socket.socket:
+            if name not in running:
+                made["gone"] += 1
+                raise InfrastructureError("the sandbox is closed")
+            made[name] += 1
+            return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+        return make
+
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        dead = closed.getsockname()[1]
+    place = {
+        "old": Endpoint(name="replica-1", port=dead, socket_factory=factory("old")),
+        "new": Endpoint(name="replica-1", port=served.port, socket_factory=factory("new")),
+    }
+    current = ["old"]
+
+    async def restart() -> None:
+        await served.until(lambda: made["old"] >= 60)
+        running.clear()
+        asked = made["gone"]
+        await served.until(lambda: made["gone"] > asked)
+        running.append("new")
+        current[0] = "new"
+
+    plan = LoadPlan(requests=(LoadRequest(name="one", path="/"),))
+    spec = LoadSpec(rate=100, seconds=3.0, timeout=2.0)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(restart())
+        result = await send_load(
+            Load("restarted", spec, plan, "7"),
+            lambda: [place[current[0]]],
+            Surroundings(RunClock()),
+        )
+
+    record = result.record
+    assert set(record.failures) == {"the connection was refused"}
+    assert record.good == len(served.asked) > 0
+    assert record.slots[0].failed == record.slots[0].requests
+    assert record.slots[-1].failed == 0
 
 
 async def test_the_record_lies_on_the_clock_of_the_run(served: Any) -> None:

@@ -13,7 +13,7 @@ from array import array
 from contextlib import suppress
 from typing import Any
 
-from acidtest.grader.load.alarm import be_punctual, die_with_parent
+from acidtest.grader.load.alarm import be_ordinary, be_punctual, die_with_parent
 from acidtest.grader.load.arrivals import schedule
 from acidtest.grader.load.order import MAX_ORDER, Order
 from acidtest.grader.load.shots import Magazine
@@ -64,6 +64,7 @@ def carry_out(order: Order) -> dict[str, Any]:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = max(1, min(spec.connections, files - _SPARE_FILES))
     opened = volley.fire(targets, stock, limit=limit, begin=begin, tell=say)
+    be_ordinary()
     spent = time.process_time() - spent
     return {
         "result": tally.summary(spec.seconds),

@@ -4,7 +4,7 @@ A room of its own because a timing is only worth a verdict together with how lat
 busy the machine was; here the two meet.
 """
 
-import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ _STEP = {"seconds": 4.0, "warm_up": 1.0}
 _MAX_NODES = 10_000
 _MAX_KEPT = 2
 _MAX_MARKS = 40
+_ENCODED = re.compile(r"%24%7B([a-z][a-z0-9_]*)%7D")
+"""A place as forms encode it."""
 
 Tell = Callable[[str], None]
 """Shows a person in a few words what goes on."""
@@ -85,6 +87,9 @@ class Loading:
     ) -> LoadRequest:
         """A request of a plan for one operation in canonical names.
 
+        Where the operation is for signed-in users it is sent with the place `${token}`, and where
+        it takes idempotency keys with a new one each time; headers given here win.
+
         Args:
             operation: a name from `problem.yaml`; the request's name, too, unless one is given.
             body: canonical fields; a text may be or hold a place such as `${word}`.
@@ -100,12 +105,17 @@ class Loading:
             path = path.replace(mark, text)
         if query:
             path += f"{'&' if '?' in path else '?'}{query}"
+        spec = dialect.problem.operations[operation]
+        headers: dict[str, str] = {}
         given = {"name": operation, "method": dialect.method(operation), "path": path, **options}
         if body is not None:
-            sends = dialect.problem.operations[operation].sends
-            fields = dialect.encode(sends, dict(body)) if sends else dict(body)
-            given["body"] = _without_quotes(json.dumps(fields, ensure_ascii=False), numbers)
-            given["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
+            encoded, headers["Content-Type"] = dialect.body(operation, body)
+            given["body"] = _with_places(encoded.decode(), numbers)
+        if spec.auth == "bearer":
+            headers["Authorization"] = "Bearer ${token}"
+        if spec.keyed:
+            headers["Idempotency-Key"] = "${uuid}"
+        given["headers"] = {**headers, **options.get("headers", {})}
         return LoadRequest.model_validate(given)
 
     async def capacity(
@@ -187,8 +197,10 @@ class Loading:
         return sum(usage.cpu_seconds for usage in usages)
 
 
-def _without_quotes(text: str, places: Sequence[str]) -> str:
-    for name in places:
+def _with_places(text: str, numbers: Sequence[str]) -> str:
+    """A body in which places are places again, also in a form, and some without their quotes."""
+    text = _ENCODED.sub(r"${\1}", text)
+    for name in numbers:
         text = text.replace(f'"${{{name}}}"', f"${{{name}}}")
     return text
 
