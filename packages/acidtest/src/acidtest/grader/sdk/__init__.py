@@ -20,7 +20,7 @@ from acidtest.grader.load import (
     LoadRequest,
     LoadResult,
 )
-from acidtest.grader.sdk._accounts import Accounts, By, Session, User
+from acidtest.grader.sdk._accounts import Accounts, By, Session, User, bearer
 from acidtest.grader.sdk._answer import Answer
 from acidtest.grader.sdk._check import Check, check, load_checks
 from acidtest.grader.sdk._database import Database, Place, Row, quote
@@ -117,6 +117,7 @@ __all__ = [
     "User",
     "Visibility",
     "Voided",
+    "bearer",
     "check",
     "clip",
     "count_statements",

@@ -160,6 +160,11 @@ class Database:
 
     async def locate(self, value: str) -> Place | None:
         """Find the column that holds exactly `value` as text, wherever the service put it."""
+        return next(iter(await self.locate_all(value, most=1)), None)
+
+    async def locate_all(self, value: str, *, most: int = 20) -> list[Place]:
+        """Find up to `most` columns that hold exactly `value` as text."""
+        found: list[Place] = []
         async with self.connection() as connection:
             places = [
                 Place(table, column.name)
@@ -167,14 +172,15 @@ class Database:
                 for column in await columns_of(connection, table)
             ]
             for place in places:
-                found = await connection.fetchval(
+                there = await connection.fetchval(
                     f"select exists (select from {place.table}"  # noqa: S608 - quoted
-                    f" where {quote(place.column)}::text = $1)",
+                    f" where {place.quoted}::text = $1)",
                     value,
                 )
-                if found:
-                    return place
-        return None
+                found += [place] if there else []
+                if len(found) >= most:
+                    break
+        return found
 
     async def multiply(
         self, place: Place, value: str, count: int, *, changes: Mapping[str, str] | None = None
