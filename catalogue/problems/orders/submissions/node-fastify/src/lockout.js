@@ -31,7 +31,7 @@ const COUNT = `
 export class Lockout {
   #database;
   #seconds;
-  #turns = new Turns({ queue: 200, ms: 8000 });
+  #turns = new Turns({ queue: 200, ms: 4000 });
 
   constructor(database, seconds) {
     this.#database = database;
@@ -54,7 +54,7 @@ export class Lockout {
         return null;
       }
       return this.#succeeded(account, id, (query) => accept(query, found));
-    }, () => locked(1));
+    });
   }
 
   async #begin(account, check) {

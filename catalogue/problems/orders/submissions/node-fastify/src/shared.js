@@ -6,7 +6,7 @@
 import { Redis, ReplyError } from 'ioredis';
 import { describe } from './log.js';
 
-const BUDGET_MS = 200;
+const BUDGET_MS = 400;
 const REST_MS = 1000;
 
 export class RedisDown extends Error {}

@@ -1,0 +1,1 @@
+"""Orders of registered users, over HTTP."""
