@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey
 from pydantic import SecretStr
 
-from acidkit.auth import AuthSettings, InvalidToken
+from acidkit.auth import AuthSettings, InvalidToken, _access
 from acidkit.auth._access import AccessTokens
 from acidkit.auth._keys import SigningKeys
 from acidkit.testing import ManualClock
@@ -315,3 +315,29 @@ def test_keys_are_changed_without_a_stop() -> None:
     assert reader(old, new).read(reader(new, old).issue(user_id=USER, session_id=SESSION))
     with pytest.raises(InvalidToken):
         reader(new).read(token)
+
+
+def test_remembered_signature_spares_no_other_question() -> None:
+    """A token that was good a moment ago is still refused when its time is over."""
+    clock = ManualClock(CLOCK())
+    chosen = AuthSettings(
+        audience="shop",
+        issuer="issuer",
+        signing_keys=SecretStr(json.dumps(MINE.as_dict(private=True))),
+    )
+    tokens = AccessTokens(chosen, keys=SigningKeys.of(chosen), clock=clock)
+    token = tokens.issue(user_id=USER, session_id=SESSION)
+    assert tokens.read(token) == tokens.read(token)
+    clock.advance(906)
+    with pytest.raises(InvalidToken):
+        tokens.read(token)
+
+
+def test_remembered_signatures_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many tokens come, only so many are remembered, and all of them are read."""
+    monkeypatch.setattr(_access, "MOST_VERIFIED", 2)
+    tokens = reader()
+    issued = [tokens.issue(user_id=USER, session_id=SESSION) for _ in range(5)]
+    for token in issued + issued:
+        assert tokens.read(token).user_id == USER
+        assert len(tokens._verified) <= 2

@@ -55,7 +55,8 @@ router = APIRouter(
 )
 
 
-def _service(request: Request) -> OrderService:
+async def _service(request: Request) -> OrderService:
+    # A coroutine although it awaits nothing: the framework gives plain functions to a thread.
     service: OrderService = request.app.state.orders
     return service
 
@@ -85,23 +86,30 @@ async def create_order(
     return reply.response()
 
 
-@router.get("/orders", operation_id="list_orders", responses=problem_responses(BadCursor))
+@router.get(
+    "/orders",
+    operation_id="list_orders",
+    response_model=OrderPage,
+    responses=problem_responses(BadCursor),
+)
 async def list_orders(
     service: OrderServiceDep,
     principal: PrincipalDep,
-    response: Response,
     limit: Annotated[int, Query(ge=1, description="Larger wishes get 100.")] = DEFAULT_LIMIT,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> OrderPage:
+) -> Response:
     """List your orders, newest first."""
     size = page_limit(limit, largest=LARGEST_LIMIT)
     page = await service.page(principal.user_id, limit=size, cursor=cursor)
     links = page_links(
         "/orders", {"limit": size}, following=page.older, preceding=page.newer, first=bool(cursor)
     )
-    if links:
-        response.headers["Link"] = links
-    return OrderPage(items=[shown(order) for order in page.orders], next_cursor=page.older)
+    body = OrderPage(items=[shown(order) for order in page.orders], next_cursor=page.older)
+    return Response(
+        body.model_dump_json(),
+        media_type="application/json",
+        headers={"Link": links} if links else None,
+    )
 
 
 @router.get(

@@ -6,6 +6,7 @@ never one that the token brings or points at; issuer, audience, type and times a
 
 import math
 import uuid
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from acidkit.auth._settings import AuthSettings, Clock
 
 TYPE = "at+jwt"
 LONGEST_TOKEN = 4096
+MOST_VERIFIED = 4096  # tokens whose signature is known to be right; a few MB at most
 KNOWN = tuple(ALGORITHMS.values())
 
 
@@ -41,6 +43,7 @@ class AccessTokens:
         self._keys = keys
         self._clock = clock
         self._headers = _strict_headers()
+        self._verified: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._claims = JWTClaimsRegistry(
             now=self._now,
             leeway=int(settings.clock_leeway),
@@ -90,15 +93,28 @@ class AccessTokens:
             raise InvalidToken from None
 
     def _read(self, token: str) -> Principal:
+        claims = self._verified.get(token) or self._verify(token)
+        self._claims.validate(claims)
+        return Principal(
+            user_id=uuid.UUID(claims["sub"]),
+            session_id=uuid.UUID(claims["sid"]),
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        )
+
+    def _verify(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that one of our keys signed.
+
+        A signature does not wear out, and verifying costs more than all else that a request does
+        before its first statement: so it is done once per token, while the times are compared on
+        every request.
+        """
         found = jwt.decode(token, self._key_of, registry=self._headers)
         if str(found.header["typ"]).lower().removeprefix("application/") != TYPE:
             raise ValueError("not an access token")
-        self._claims.validate(found.claims)
-        return Principal(
-            user_id=uuid.UUID(found.claims["sub"]),
-            session_id=uuid.UUID(found.claims["sid"]),
-            expires_at=datetime.fromtimestamp(found.claims["exp"], UTC),
-        )
+        self._verified[token] = found.claims
+        if len(self._verified) > MOST_VERIFIED:
+            self._verified.popitem(last=False)
+        return found.claims
 
     def _key_of(self, token: GuestProtocol) -> SigningKey:
         header = token.headers()

@@ -17,8 +17,9 @@ from acidkit.auth._service import Auth
 _scheme = HTTPBearer(auto_error=False, scheme_name="accessToken", bearerFormat="JWT")
 
 
-def auth_of(request: Request) -> Auth:
+async def auth_of(request: Request) -> Auth:
     """Return the application's `Auth`."""
+    # A coroutine although it awaits nothing: the framework gives plain functions to a thread.
     auth: Auth = request.app.state.auth
     return auth
 

@@ -69,6 +69,11 @@ class ServiceProcess:
             time.sleep(POLL)
         raise AssertionError(f"no {text!r} in {self.lines}")
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._child.pid
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._child.send_signal(number)

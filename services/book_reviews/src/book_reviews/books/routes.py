@@ -31,7 +31,8 @@ router = APIRouter(
 )
 
 
-def _service(request: Request) -> BookService:
+async def _service(request: Request) -> BookService:
+    # A coroutine although it awaits nothing: the framework gives plain functions to a thread.
     service: BookService = request.app.state.books
     return service
 

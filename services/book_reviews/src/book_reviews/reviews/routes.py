@@ -31,7 +31,8 @@ router = APIRouter(
 )
 
 
-def _service(request: Request) -> ReviewService:
+async def _service(request: Request) -> ReviewService:
+    # A coroutine although it awaits nothing: the framework gives plain functions to a thread.
     service: ReviewService = request.app.state.reviews
     return service
 
