@@ -76,7 +76,7 @@ async def _measure(options: argparse.Namespace, folder: Path) -> tuple[list[Row]
             try:
                 rows.append(await _of(rival, server, options))
             except RuntimeError as error:
-                missing.append(str(error))
+                missing.append(f"{rival.name}: {error}")
             else:
                 print(f"measured     {rival.name}", flush=True)
     return rows, missing
@@ -160,7 +160,7 @@ def _expected() -> tuple[float, float]:
 def _punctuality(log: Log, rate: int, seconds: int) -> tuple[float, float]:
     """Share of the asked rate that arrived, and the index of dispersion per 10 ms."""
     if not log.arrived:
-        return 0.0, 0.0
+        raise RuntimeError(f"nothing arrived at {rate} per second")
     first = log.arrived[0]
     inside = [at for at in log.arrived if at - first < seconds]
     return len(inside) / (rate * seconds), dispersion(inside)

@@ -17,6 +17,8 @@ from typing import NamedTuple
 CONNECTIONS = 50
 _FETCHING = 300.0
 _SLACK = 30.0
+_BOOTING = 3
+"""Seconds that locust's users take to begin, which its own clock counts."""
 
 
 class Said(NamedTuple):
@@ -126,8 +128,15 @@ async def _locust(folder: Path) -> Rival:
         script.write_text(_LOCUSTFILE.format(pace=rate / CONNECTIONS))
         users = str(CONNECTIONS)
         words = (
-            *(str(place / "bin" / "locust"), "-f", str(script), "--headless", "-H", url),
-            *("-u", users, "-r", users, "-t", f"{seconds}s", "--csv", str(figures)),
+            *(
+                str(place / "bin" / "locust"),
+                "-f",
+                str(script),
+                "--headless",
+                "-H",
+                url.rstrip("/"),
+            ),
+            *("-u", users, "-r", users, "-t", f"{seconds + _BOOTING}s", "--csv", str(figures)),
             *("--exit-code-on-error", "0"),
         )
         await _output(words, seconds)

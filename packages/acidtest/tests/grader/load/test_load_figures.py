@@ -11,7 +11,7 @@ from acidtest.grader.load import Calibration, Conclusion, LoadResult, doubt, fin
 from acidtest.grader.load.latency import Latencies
 from acidtest.grader.load.machine import Reading
 from acidtest.grader.load.oracle import GOOD, SHED
-from acidtest.grader.load.tally import LATE, Outcome, Tally
+from acidtest.grader.load.tally import LATE, STARVED, Outcome, Tally
 
 CALM = Calibration(0.5, 1.0, 0.6, 1.1)
 
@@ -41,6 +41,7 @@ def _result(*, p95: float = 50.0, lower: float | None = None, **changes: Any) ->
         (_result(p95=300, foreign=0.5), Conclusion.UNTOLD),
         (_result(p95=300, judge=0.99), Conclusion.UNTOLD),
         (_result(failed=10, foreign=0.5), Conclusion.UNTOLD),
+        (_result(failed=10, failures={STARVED: 10}), Conclusion.UNTOLD),
         (_result(p95=300, calibration=Calibration(0.5, 1.0, 0.5, 30.0)), Conclusion.UNTOLD),
         (_result(p95=300, calibration=Calibration(0.5, 1.0, 1.5, 2.0)), Conclusion.UNTOLD),
         (_result(achieved=90), Conclusion.UNTOLD),

@@ -113,6 +113,11 @@ class Connection:
         return reader if whole else None
 
     @property
+    def sent(self) -> bool:
+        """Whether the whole request went out; an early answer may come before that."""
+        return not self._out
+
+    @property
     def untouched(self) -> bool:
         """Whether nothing came for the request under way."""
         return self._reader is not None and not self._reader.begun

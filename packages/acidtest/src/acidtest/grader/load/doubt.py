@@ -7,6 +7,7 @@ but not those counted from when it was attended to. What took the processors awa
 from typing import NamedTuple
 
 from acidtest.core.evidence import LoadRecord
+from acidtest.grader.load.tally import STARVED
 
 LATE_MS = 10.0
 """Lateness at the 99th percentile; measured on idle machines: below 1 ms."""
@@ -46,6 +47,8 @@ def of_sending(record: LoadRecord) -> tuple[str, ...]:
 def of_machine(record: LoadRecord, calibration: Calibration | None) -> tuple[str, ...]:
     """Why the service may have been kept from answering."""
     doubts = []
+    if starved := record.failures.get(STARVED, 0):
+        doubts.append(f"the judge had no socket for {starved} requests")
     if record.foreign > FOREIGN_SHARE:
         doubts.append(f"others used {record.foreign:.0%} of the machine's processors")
     if record.judge > JUDGE_SHARE:

@@ -176,11 +176,15 @@ class Supplier:
         self.theirs.close()
 
     def _serve(self) -> None:
-        with suppress(ConnectionError, BrokenPipeError):  # the generator ended
+        try:
             while (word := self._asked_for()) != b"":
                 if word is not None:
                     self._hand(int(word))
                 self._tell_of_changes()
+        except OSError:
+            # The generator ended, or is stuck and must not take that for the service's silence.
+            with suppress(OSError):
+                self._ours.shutdown(socket.SHUT_RDWR)
 
     def _asked_for(self) -> bytes | None:
         """The next question; None where there is none for a while, nothing at the end."""

@@ -9,6 +9,7 @@ from acidtest.grader.load.latency import Latencies
 from acidtest.grader.load.oracle import GOOD, SHED
 
 LATE = "no whole answer came in time"
+STARVED = "the judge had no socket to send it with"
 _MAX_SLOTS = 120
 _SLOTS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _MAX_EXAMPLES = 12

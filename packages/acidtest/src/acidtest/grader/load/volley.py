@@ -20,13 +20,14 @@ from acidtest.grader.load.pool import Pool
 from acidtest.grader.load.reading import AnswerReader
 from acidtest.grader.load.shots import Magazine, Shot
 from acidtest.grader.load.sockets import Stock, Target
-from acidtest.grader.load.tally import LATE, Outcome, Tally
+from acidtest.grader.load.tally import LATE, STARVED, Outcome, Tally
 
 Tell = Callable[[dict[str, Any]], None]
 
 _EVENTS = 16
 """Answers taken in at once before the clock is looked at again."""
 _TICK = 1.0
+_NEVER = float("inf")
 _SAFE = {"GET", "HEAD"}
 
 
@@ -161,9 +162,9 @@ class Volley:
         if connection is None:
             self._waiting[flight.target].append(flight)
             if pool.dry:
-                flight.attended = float("inf")
+                flight.attended = _NEVER
             return
-        if flight.attended == float("inf"):
+        if flight.attended == _NEVER:
             flight.attended = time.monotonic()
         self._put(pool, connection, flight)
 
@@ -190,7 +191,7 @@ class Volley:
             return
         now = time.monotonic()
         del self._on[flight]
-        pool.release(connection, at=now, keep=reader.keeps)
+        pool.release(connection, at=now, keep=reader.keeps and connection.sent)
         self._answered(flight, reader, now)
 
     def _answered(self, flight: Flight, reader: AnswerReader, now: float) -> None:
@@ -239,7 +240,7 @@ class Volley:
             connection = self._on.pop(flight, None)
             if connection is not None:
                 pool.drop(connection, hard=True)
-            self._end(flight, Outcome(LATE))
+            self._end(flight, Outcome(STARVED if flight.attended == _NEVER else LATE))
 
     def _end(self, flight: Flight, outcome: Outcome, now: float | None = None) -> None:
         ended = time.monotonic() if now is None else now
