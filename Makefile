@@ -24,8 +24,10 @@ test: setup ## every test
 lint: setup ## formatter, linter, types, import contracts, house rules
 	@ruff format --check $(PYPATHS)
 	@ruff check $(PYPATHS)
-	@mypy packages/kit/src packages/acidtest/src services/book_reviews/src services/orders/src
+	@mypy packages/kit/src packages/acidtest/src services/book_reviews/src services/orders/src \
+	  services/orders_fixed/src
 	@mypy tools benchmarks catalogue/problems/book-reviews/checks
+	@mypy catalogue/problems/struggling-orders/checks
 	@lint-imports
 	@yamllint --strict catalogue .pre-commit-config.yaml
 	@python tools/house.py

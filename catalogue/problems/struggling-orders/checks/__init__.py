@@ -1,0 +1,1 @@
+"""The checks of Struggling orders: one module for each group of `problem.yaml`."""

@@ -1,0 +1,3 @@
+"""The struggling orders service after its repair."""
+
+__version__ = "1.0.0"

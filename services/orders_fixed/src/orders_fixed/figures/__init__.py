@@ -1,0 +1,1 @@
+"""Sales figures of products: computed once, kept in Redis for everybody, never an error kept."""
