@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
 
-from acidtest.catalogue.problem import OperationSpec, Problem
+from acidtest.catalogue.problem import FieldSpec, OperationSpec, Problem
 from acidtest.core.evidence import clip
 from acidtest.grader.client.message import Reply, Request
 from acidtest.grader.contract.document import OpenApiDocument
@@ -12,6 +12,7 @@ from acidtest.grader.dialect.answers import Found, flattened, list_in, object_in
 from acidtest.grader.dialect.asking import MOVED, Asking
 from acidtest.grader.dialect.complaints import complaints
 from acidtest.grader.dialect.draft import Draft
+from acidtest.grader.dialect.drafting import Drafts
 from acidtest.grader.dialect.mismatch import Mismatch
 from acidtest.grader.dialect.names import spellings
 from acidtest.grader.dialect.overrides import Overrides
@@ -44,8 +45,6 @@ class Learner:
         self._told = told
         self._openapi = None if problem.contract == "strict" else openapi
         self._asking = Asking(probe)
-        self._rng = rng
-        self._schemas = schemas
         self._made: dict[str, dict[str, Any]] = {}
         self._shown: dict[str, Offered] = {}
         self._mismatches: list[Mismatch] = []
@@ -54,6 +53,15 @@ class Learner:
         self._known.envelopes.update(told.envelopes)
         for noun, extras in told.extra.items():
             self._known.extras[noun] = {name: Extra(value) for name, value in extras.items()}
+        self._drafts = Drafts(
+            problem,
+            told=told,
+            openapi=self._openapi,
+            rng=rng,
+            schemas=schemas,
+            known=self._known,
+            signing_in=self._signing_in,
+        )
         for name, (method, template) in told.paths.items():
             self._known.routes[name] = Route(method, template, Source.TOML)
         for noun, names in told.fields.items():
@@ -196,7 +204,7 @@ class Learner:
         for choice in choices:
             if self.silent:
                 return None
-            draft = self._draft(spec, choice)
+            draft = self._drafts.begin(spec, choice)
             found, reply = await self._teach(name, spec, choice, draft)
             if reply.status in _ABSENT | MOVED or reply.status is None:
                 continue
@@ -204,41 +212,13 @@ class Learner:
             return found
         return None
 
-    def _draft(self, spec: OperationSpec, choice: Candidate) -> Draft:
-        noun = str(spec.sends)
-        fields = self._problem.resources[noun].fields
-        if self._problem.contract == "strict":
-            fields = {n: f.model_copy(update={"names": f.names[:1]}) for n, f in fields.items()}
-        given = self._signing_in.given(spec)
-        schemas = self._schemas.get(noun, {})
-        draft = Draft(noun, fields, schemas=schemas, rng=self._rng, given=given)
-        if spec.method == "PATCH":
-            # What a thing's fields are called is known from making it.
-            draft.fix({n: w.sends for n, w in self._known.vocabulary[noun].items()}, {})
-            return draft
-        draft.fix(self._told.fields.get(noun, {}), self._told.extra.get(noun, {}))
-        draft.hint(self._signing_in.hints(spec))
-        if self._openapi is not None:
-            operation = self._openapi.find(spec.method, choice.template)
-            schema = self._openapi.request_schema(operation) if operation else None
-            if operation is not None and schema is not None:
-                flat = self._openapi.request_properties(operation)
-                draft.read_schema({**schema, "properties": flat})
-        return draft
-
-    def _wants_form(self, spec: OperationSpec, choice: Candidate) -> bool:
-        operation = self._openapi.find(spec.method, choice.template) if self._openapi else None
-        if self._openapi is None or operation is None:
-            return False
-        return self._openapi.takes_form(operation)
-
     async def _teach(
         self, name: str, spec: OperationSpec, choice: Candidate, draft: Draft
     ) -> tuple[Candidate, Reply]:
         """Send bodies until one is taken as meant, or nothing more can be learned."""
         noun = str(spec.sends)
         known = {n for f in self._problem.resources[noun].fields.values() for n in spellings(f)}
-        form = self._wants_form(spec, choice)
+        form = self._drafts.wants_form(spec, choice)
         refused = _REFUSED | {401} if self._signing_in.given(spec) else _REFUSED
         found, taken = choice, None
         for _ in range(_MAX_DRAFTS):
@@ -278,7 +258,7 @@ class Learner:
         if spec.method != "PATCH":
             self._known.vocabulary[noun].update(draft.settle())
             self._known.extras[noun] = draft.extras
-        if self._wants_form(spec, found):
+        if self._drafts.wants_form(spec, found):
             self._known.forms.add(name)
         if spec.returns and not spec.many:
             inner = object_in(_json_of(reply), noun=spec.returns, known=self._names(spec.returns))
@@ -305,19 +285,25 @@ class Learner:
         return {n for word in self._known.vocabulary[noun].values() for n in word.answers}
 
     def _look_at(self, noun: str, thing: Mapping[str, Any]) -> None:
-        """Learn what the fields that only the service sets are called."""
-        known = self._known.vocabulary[noun]
-        for name, field in self._problem.resources[noun].fields.items():
-            word = known[name]
-            shown = next((n for n in word.answers if n in thing), None)
-            if not field.produced or word.source is Source.TOML:
-                continue
-            if shown is None:
-                known[name] = Word(word.sends, word.answers, Source.UNSEEN)
-                continue
-            others = [n for n in word.answers if n != shown]
-            source = Source.STATEMENT if shown == field.names[0] else Source.ANSWER
-            known[name] = Word(shown, (shown, *others), source)
+        fields = self._problem.resources[noun].fields
+        _look(thing, {n: f for n, f in fields.items() if f.produced}, self._known.vocabulary[noun])
+
+
+def _look(
+    thing: Mapping[str, Any], fields: Mapping[str, FieldSpec], known: dict[str, Word]
+) -> None:
+    """Learn what the fields that only the service sets are called."""
+    for name, field in fields.items():
+        word = known[name]
+        if word.source is Source.TOML:
+            continue
+        shown = next((n for n in word.answers if n in thing), None)
+        if shown is None:
+            known[name] = Word(word.sends, word.answers, Source.UNSEEN)
+            continue
+        others = [n for n in word.answers if n != shown]
+        source = Source.STATEMENT if shown == field.names[0] else Source.ANSWER
+        known[name] = Word(shown, (shown, *others), source)
 
 
 def _refused(name: str, draft: Draft, reply: Reply) -> Mismatch:

@@ -25,7 +25,7 @@ from acidtest.grader.sdk._answer import Answer
 from acidtest.grader.sdk._check import Check, check, load_checks
 from acidtest.grader.sdk._database import Database, Place, Row, quote
 from acidtest.grader.sdk._document import expect_described, expect_valid_document
-from acidtest.grader.sdk._env import Env, Knowledge, dump_json
+from acidtest.grader.sdk._env import Env, Knowledge
 from acidtest.grader.sdk._errors import ErrorShape, error_problem, error_shape
 from acidtest.grader.sdk._files import own_files
 from acidtest.grader.sdk._gating import LastingWrite, replica_name
@@ -55,6 +55,7 @@ from acidtest.grader.sdk._outcomes import (
 )
 from acidtest.grader.sdk._seen import Seen, is_bookkeeping, is_write
 from acidtest.grader.sdk._slopes import Count, count_statements, expect_flat
+from acidtest.grader.sdk._speaking import dump_json
 from acidtest.grader.sdk._sql_outline import outline
 
 SAFETY = Kind.SAFETY
