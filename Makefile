@@ -6,7 +6,7 @@ PYPATHS := conftest.py packages services tools tests benchmarks catalogue/proble
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format verify bench bench-lab bench-load lock clean
+.PHONY: help setup demo test lint format verify bench bench-lab bench-load bench-orders lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -27,6 +27,7 @@ lint: setup ## formatter, linter, types, import contracts, house rules
 	@mypy packages/kit/src packages/acidtest/src services/book_reviews/src services/orders/src \
 	  services/orders_fixed/src
 	@mypy tools benchmarks catalogue/problems/book-reviews/checks
+	@mypy catalogue/problems/orders/checks
 	@mypy catalogue/problems/struggling-orders/checks
 	@lint-imports
 	@yamllint --strict catalogue .pre-commit-config.yaml
@@ -39,13 +40,16 @@ format: setup ## let the formatter have its way
 verify: setup ## the whole kill matrix of every problem
 	@for problem in $$(acidtest problems list --plain); do acidtest verify $$problem || exit 1; done
 
-bench: bench-lab bench-load ## every benchmark
+bench: bench-lab bench-load bench-orders ## every benchmark
 
 bench-lab: setup ## speed and memory of the lab beside their targets
 	@python -m benchmarks.lab
 
 bench-load: setup ## the load generator beside others: punctuality, and a server that freezes
 	@python -m benchmarks.generators
+
+bench-orders: setup ## the orders service under load, its writes beside an ORM and beside plain SQL
+	@python -m benchmarks.orders
 
 lock: setup ## resolve the dependencies anew
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
