@@ -7,6 +7,7 @@ from math import ceil
 
 from acidtest.grader.sdk import (
     SAFETY,
+    TIMING,
     Answer,
     By,
     Env,
@@ -26,7 +27,7 @@ _PER_USER = 20
 _BEFORE = 6
 """Requests of the judge itself that may have counted: waiting for readiness, and signing in."""
 _BURST = 90
-_AT_ONCE = 15
+_AT_ONCE = 8
 _MINUTE = 60
 _PATIENCE = 65.0
 _FORGED = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP", "True-Client-IP",
@@ -36,11 +37,11 @@ USER_LIMITED = "the_limit_of_a_user_holds_over_all_instances"
 _Ask = Callable[[int], Awaitable[Answer]]
 
 
-@check("R18", group="ip_limits", kind=SAFETY, weight=3, requires=(BASE,), deadline=75.0)
+@check("R18", group="ip_limits", kind=TIMING, weight=3, requires=(BASE,), deadline=75.0)
 async def the_limit_of_an_address_holds_over_all_instances(env: Env) -> None:
     """Of a burst of one address at least the limit and at most a tenth more is let through.
 
-    Ninety requests at two instances with a limit of 40 a minute, fifteen at a time; the few before,
+    Ninety requests at two instances with a limit of 40 a minute, eight at a time; the few before,
     for readiness and to sign in, may count or not. The others get 429 with a `Retry-After`.
     """
     user = await env.accounts.sign_up()
@@ -111,11 +112,11 @@ async def after_retry_after_the_next_request_passes(env: Env) -> None:
         )
 
 
-@check("R18", group="user_limits", kind=SAFETY, weight=3, requires=(BASE,), deadline=75.0)
+@check("R18", group="user_limits", kind=TIMING, weight=3, requires=(BASE,), deadline=75.0)
 async def the_limit_of_a_user_holds_over_all_instances(env: Env) -> None:
     """Of a burst of one user at least the limit and at most a tenth more is let through.
 
-    Ninety requests at two instances with a limit of 20 a minute, fifteen at a time; the others get
+    Ninety requests at two instances with a limit of 20 a minute, eight at a time; the others get
     429 with a `Retry-After` in seconds. Meanwhile another user is served.
     """
     user, other = [await env.accounts.sign_up() for _ in range(2)]
