@@ -1,5 +1,6 @@
 """`acidtest init`: all of a folder or nothing of it."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,3 +55,28 @@ def test_an_unknown_starter_is_refused(acidtest: Run, tmp_path: Path) -> None:
     assert ended.code == 2
     assert "No starter 'cobol'" in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_starter_with_a_past_comes_with_its_history(acidtest: Run, tmp_path: Path) -> None:
+    """The struggling service is a repository whose second commit brought the secrets.
+
+    The ids of its commits are the same wherever it is made, and nothing is left to commit but the
+    statement.
+    """
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        assert acidtest("init", "struggling-orders", str(folder)).code == 0
+
+    heads = {_git(folder, "rev-parse", "HEAD") for folder in folders}
+    assert len(heads) == 1
+    assert _git(folders[0], "log", "--format=%an", "--", ".env") == "Kim Berger"
+    assert "WEBHOOK_SECRET=whsec_" in _git(folders[0], "show", "HEAD~3:.env")
+    assert (folders[0] / ".env").is_file()
+    assert _git(folders[0], "status", "--porcelain") == "?? statement.md"
+
+
+def _git(folder: Path, *words: str) -> str:
+    run = subprocess.run(
+        ["git", *words], cwd=folder, check=True, capture_output=True, text=True, timeout=30
+    )
+    return run.stdout.strip()

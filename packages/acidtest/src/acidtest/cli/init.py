@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from acidtest.catalogue.history import history_of_starter, replay_history
 from acidtest.catalogue.loader import load_problem
 from acidtest.cli import wiring
 from acidtest.cli.choices import SomeProblem
@@ -76,6 +77,9 @@ def _fill(target: Path, text: str, starter: Path | None) -> None:
         if starter:
             ignored = shutil.ignore_patterns("__pycache__", "node_modules", ".venv")
             shutil.copytree(starter, draft, ignore=ignored)
+            history = history_of_starter(starter)
+            if history is not None:
+                replay_history(history, draft)
         else:
             draft.mkdir()
         (draft / STATEMENT).write_text(text, encoding="utf-8")
