@@ -4,17 +4,15 @@ A room of its own because only problems with accounts need it, and because every
 speak of a user and never of tokens.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from acidtest.catalogue.problem import AccountsSpec
 from acidtest.core.errors import PackageError
-from acidtest.grader.dialect import Item
+from acidtest.grader.dialect import Dialect, Item
 from acidtest.grader.sdk._answer import Answer
 from acidtest.grader.sdk._outcomes import Failed, unmet
-
-if TYPE_CHECKING:
-    from acidtest.grader.sdk._env import Env
 
 _MADE = frozenset({200, 201})
 _LASTS = 120.0
@@ -68,10 +66,27 @@ def bearer(by: By | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+class Asking(Protocol):
+    """What registering and signing in need of a check's world."""
+
+    dialect: Dialect
+
+    def word(self, length: int = 12) -> str:
+        """A word that nothing else in the run contains."""
+
+    def now(self) -> float:
+        """Seconds on the run's clock."""
+
+    async def call(
+        self, operation: str, body: Mapping[str, Any] | None = None, **options: Any
+    ) -> Answer:
+        """Ask for one operation."""
+
+
 class Accounts:
     """Registers users and signs them in, in the words of the service."""
 
-    def __init__(self, env: "Env", members: dict[str, User]) -> None:
+    def __init__(self, env: Asking, members: dict[str, User]) -> None:
         self._env = env
         self._members = members
 

@@ -183,10 +183,6 @@ class Env(Speaking):
 
     # Values ----------------------------------------------------------------------------------
 
-    def word(self, length: int = 12) -> str:
-        """A lower-case word that, at this length, nothing else in the run contains."""
-        return "".join(self.rng.choices("bcdfghjklmnpqrstvwxz", k=length))
-
     async def until(self, holds: Any, *, within: float, every: float = 0.05) -> bool:
         """Poll the async `holds()` until it is true or `within` seconds are over."""
         give_up = self.now() + within

@@ -105,6 +105,10 @@ class Speaking:
             return {}
         return {"Idempotency-Key": key or self.new_key()}
 
+    def word(self, length: int = 12) -> str:
+        """A lower-case word that, at this length, nothing else in the run contains."""
+        return "".join(self.rng.choices("bcdfghjklmnpqrstvwxz", k=length))
+
     def new_key(self) -> str:
         """Draw an idempotency key that nobody used."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
