@@ -16,7 +16,7 @@ from acidkit.db import Database, DatabaseSettings, make_engine
 from acidkit.errors import Unavailable
 from acidkit.idempotency import Idempotency, Reaper
 from acidkit.observe import Redactor, configure_logs, start_spans
-from orders.admission import install_admission
+from orders.admission import PATIENCE, install_admission
 from orders.keys import derived_key, derived_signing_key
 from orders.routes import router as orders
 from orders.service import OrderService
@@ -41,7 +41,9 @@ def build(settings: Settings | None = None) -> FastAPI:
             )
         )
     )
-    link = CacheLink(CacheSettings(url=settings.redis_url), metrics=CacheMetrics(registry))
+    link = CacheLink(
+        CacheSettings(url=settings.redis_url, budget=PATIENCE), metrics=CacheMetrics(registry)
+    )
     auth = Auth(_auth_settings(settings), database=database, tables=AUTH)
     keys = Idempotency(database)
 
