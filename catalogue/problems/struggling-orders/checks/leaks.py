@@ -38,7 +38,7 @@ _CLEAN = {
 
 @check("R18", group="secrets", kind=SAFETY, weight=2)
 async def no_leaked_secret_is_left(env: Env) -> None:
-    """No file of the repository holds a secret of the old `.env`, and there is no `.env`."""
+    """No file of the repository holds a secret of the old one, and no `.env` is there."""
     for path in own_files(env.tree):
         name = path.relative_to(env.tree).as_posix()
         if path.name == ".env":

@@ -127,9 +127,10 @@ async def statements_as_they_are_sent_use_indexes(env: Env) -> None:
 async def pages_give_every_order_once_while_orders_are_added(env: Env) -> None:
     """Walking all pages while orders are added gives every earlier order exactly once.
 
-    The pending orders are walked in pages of a hundred; before each page three orders come in,
-    newer than all others and of the same minute.
+    The pending orders are walked in pages of a hundred, two hundred and fifty of which share their
+    minute; after each page three more orders come in, newer than all others.
     """
+    await _add_orders(env, 250, "2025-08-15T12:00:00Z")
     wanted = [
         row["id"]
         for row in await env.db.fetch("select id from public.orders where status = 'pending'")
@@ -144,7 +145,7 @@ async def pages_give_every_order_once_while_orders_are_added(env: Env) -> None:
         cursor = cursor_of(answer)
         if cursor is None:
             break
-        await _add_orders(env)
+        await _add_orders(env, 3, "2026-01-01T00:00:00Z")
     shown = {*map(str, found)}
     twice, missing = len(found) - len(shown), {*map(str, wanted)} - shown
     if twice or missing:
@@ -155,10 +156,13 @@ async def pages_give_every_order_once_while_orders_are_added(env: Env) -> None:
         )
 
 
-async def _add_orders(env: Env) -> None:
+async def _add_orders(env: Env, count: int, moment: str) -> None:
     await env.db.execute(
         "insert into public.orders (user_id, status, currency, total_cents, created_at)"
-        " select n, 'pending', 'EUR', 100, '2026-01-01T00:00:00Z' from generate_series(1, 3) as n"
+        " select 1, 'pending', 'EUR', 100, $2::text::timestamptz"
+        " from generate_series(1, $1::integer)",
+        count,
+        moment,
     )
 
 

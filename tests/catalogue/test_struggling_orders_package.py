@@ -1,0 +1,171 @@
+"""The Struggling orders package: what its checks are made of, and that its parts fit together."""
+
+import importlib
+import random
+import re
+import shutil
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from standardwebhooks import Webhook
+
+from acidtest.catalogue.expectations import load_expectations
+from acidtest.catalogue.history import history_of_starter
+from acidtest.catalogue.loader import load_problem
+from acidtest.core.evidence import SqlStatement
+from acidtest.core.verdict import Kind
+from acidtest.grader.plan import ordered_checks
+from acidtest.grader.sdk import Check
+from acidtest.grader.verify import apply_patch
+
+SLUG = "struggling-orders"
+FOLDER = load_problem(SLUG).folder
+ROOT = FOLDER.parents[2]
+
+
+@pytest.fixture(scope="module")
+def checks() -> tuple[Check, ...]:
+    """Every check of the package, in order."""
+    return ordered_checks(load_problem(SLUG))
+
+
+@cache
+def part(name: str) -> ModuleType:
+    """Return a module of the package; the checks have to be loaded once before."""
+    ordered_checks(load_problem(SLUG))
+    return importlib.import_module(f"acidtest_checks_struggling_orders.{name}")
+
+
+def test_every_requirement_is_asked(checks: tuple[Check, ...]) -> None:
+    """Each numbered requirement of the statement has at least one check, and none is made up."""
+    numbered = set(re.findall(r"^\*\*(R\d+) ", (FOLDER / "statement.md").read_text(), re.MULTILINE))
+
+    assert {check.info.requirement for check in checks} == numbered
+    assert numbered == set(load_problem(SLUG).requirements)
+
+
+def test_every_group_has_points_and_they_are_a_hundred(checks: tuple[Check, ...]) -> None:
+    """Each group has a check that carries points, and the weights add up."""
+    groups = load_problem(SLUG).groups
+
+    assert {check.info.group for check in checks} == {group.name for group in groups}
+    assert sum(group.weight for group in groups) == 100
+
+
+def test_every_check_speaks_in_sentences(checks: tuple[Check, ...]) -> None:
+    """The first line of each check is one whole sentence."""
+    odd = [c.info.id for c in checks if not re.fullmatch(r"[A-Z`].*[\w]\.", c.info.title)]
+
+    assert odd == []
+
+
+def test_every_scored_check_has_its_suspect(checks: tuple[Check, ...]) -> None:
+    """For each check with points a suspect is kept that must fail it."""
+    suspects = load_expectations(load_problem(SLUG)).suspects.values()
+    caught = {check for suspect in suspects for check in suspect.fails}
+
+    assert {c.info.id for c in checks if c.info.kind is not Kind.ADVISORY} == caught
+
+
+def test_every_suspect_still_applies(tmp_path: Path) -> None:
+    """Each patch fits the service as it is now and stays inside it."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.svg")
+    for patch in sorted((FOLDER / "suspects").glob("*.patch")):
+        if "rename from profile/" in patch.read_text():
+            continue
+        folder = tmp_path / patch.stem
+        shutil.copytree(ROOT / "services" / "orders_fixed", folder, ignore=ignored)
+
+        apply_patch(patch, folder)
+
+        assert "../" not in patch.read_text()
+
+
+def test_the_rubric_weighs_every_dimension() -> None:
+    """Each item of the rubric is a sentence with evidence, and no dimension is without items."""
+    rubric = yaml.safe_load((FOLDER / "rubric.yaml").read_text())
+    items = rubric["items"]
+
+    assert {item["dimension"] for item in items} == set(rubric["dimensions"])
+    assert sum(dimension["weight"] for dimension in rubric["dimensions"].values()) == 100
+    assert all(item["statement"].strip().endswith(".") and item["evidence"] for item in items)
+
+
+def test_the_old_data_is_the_same_for_all() -> None:
+    """The fixed service keeps the very files that the starter and the judge make the data of."""
+    ours = FOLDER / "starter" / "python-fastapi" / "database"
+    kept = ROOT / "services" / "orders_fixed" / "database"
+
+    assert {path.name: path.read_text() for path in ours.glob("*.sql")} == {
+        path.name: path.read_text() for path in kept.glob("*.sql")
+    }
+
+
+def test_the_leaked_secrets_are_those_of_the_history() -> None:
+    """What the checks look for is what the starter's second commit wrote."""
+    history = history_of_starter(FOLDER / "starter" / "python-fastapi")
+    assert history is not None
+    written = "".join(text for commit in history.commits for text in commit.write.values())
+
+    leaked = part("_leaked").leaked()
+    assert set(leaked) == {"DATABASE_URL", "WEBHOOK_SECRET", "PAYMENT_API_KEY", "SMTP_PASSWORD"}
+    assert all(secret in written and "//" not in secret for secret in leaked.values())
+
+
+def test_events_are_signed_as_the_standard_says() -> None:
+    """The library of the standard's authors believes our signatures."""
+    provider = part("_provider")
+    secret = provider.leaked_secret()
+    env: Any = SimpleNamespace(word=lambda _count: "abc", secrets=(secret,))
+    body = provider.event(17)
+
+    told = Webhook(secret).verify(body, provider.signed(env, body))
+    assert told == {"type": "payment.succeeded", "data": {"order_id": 17}}
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "said"),
+    [
+        ({"a": 1, "more": 2}, {"a": 1}, ""),
+        ({"a": "2025-01-01T01:00:00+01:00"}, {"a": datetime(2025, 1, 1, tzinfo=UTC)}, ""),
+        ({"a": "2025-01-01T00:00:00Z"}, {"a": "2025-01-01T00:00:00+00:00"}, ""),
+        ({"a": True}, {"a": 1}, "a is True, not 1"),
+        ({}, {"a": None}, "a is missing"),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2}]}, "a[0].b is 1, not 2"),
+        ({"a": [1]}, {"a": [1, 2]}, "a has 1 entries, not 2"),
+        ([], {"a": 1}, "the answer is [], not an object"),
+    ],
+)
+def test_a_difference_names_its_place(found: Any, wanted: Any, said: str) -> None:
+    """Further fields do not matter, times are moments, and types do matter."""
+    assert part("_shop").difference(found, wanted) == said
+
+
+def test_statements_under_way_are_counted_at_their_peak() -> None:
+    """Two that overlap count as two, one that begins where another ends does not."""
+    spans = [(0.0, 2.0), (1.0, 1.0), (2.0, 1.0), (2.5, None)]
+    statements = [
+        SqlStatement(at=at, connection=1, text="select 1", seconds=seconds) for at, seconds in spans
+    ]
+
+    assert part("bounds")._under_way(statements) == 2
+
+
+def test_ten_kinds_of_secrets_are_drawn_anew() -> None:
+    """Each kind is another text for another seed, in a file that says something else besides."""
+    kinds = part("leaks")._KINDS
+    one, two = (
+        [
+            make(SimpleNamespace(rng=random.Random(seed), word=lambda: "w"))
+            for make in kinds.values()
+        ]
+        for seed in (1, 2)
+    )
+
+    assert len(kinds) == 10
+    assert not set(one) & set(two)
