@@ -29,7 +29,10 @@ _LONGEST_LIFE = 900
 
 @check("R1", group="contract", weight=2)
 async def registering_answers_201_with_the_user(env: Env) -> None:
-    """Registering is answered with 201 and the user: id, address and time, and no password."""
+    """Registering is answered with 201 and the user: id, address and time, and no password.
+
+    Afterwards the address signs in with that password and with no other.
+    """
     email, password = env.accounts.new_email(), env.accounts.new_password()
     answer = await env.accounts.register(email, password)
     answer.expect({201}, "Registering with a well-formed address and password is not a 201")
@@ -47,6 +50,14 @@ async def registering_answers_201_with_the_user(env: Env) -> None:
             expected="the user without the password",
             observed="the password that was sent",
         )
+    for tried, right in ((env.accounts.new_password(), False), (password, True)):
+        answer = await env.accounts.try_log_in(email, tried)
+        if answer.ok is not right:
+            fail(
+                f"A registered user {'cannot sign in' if right else 'signs in with any password'}",
+                expected="a log-in with the registered password and with no other",
+                observed=answer.summary(),
+            )
 
 
 @check("R1", group="contract", weight=2, requires=("registering_answers_201_with_the_user",))
@@ -76,6 +87,8 @@ async def logging_in_answers_with_tokens(env: Env) -> None:
     email, password = env.accounts.new_email(), env.accounts.new_password()
     registered = await env.accounts.register(email, password)
     registered.given(STORED, "This rests on: a user can be registered")
+    wrong = await env.accounts.try_log_in(email, env.accounts.new_password())
+    wrong.expect({401}, "Signing in with a wrong password is not answered with 401")
     answer = await env.accounts.try_log_in(email, password)
     answer.expect({200}, "Signing in with the right password is not answered with 200")
     session = answer.item

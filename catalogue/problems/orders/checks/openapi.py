@@ -75,7 +75,7 @@ async def the_openapi_document_is_true_of_errors(env: Env) -> None:
             await expect_described(env, answer)
 
 
-@check("R25", group="contract", weight=0.5)
+@check("R25", group="contract", weight=0.5, requires=(BASE,))
 async def a_health_endpoint_answers_200(env: Env) -> None:
     """A health endpoint answers 200 while the service is ready, without a token.
 
