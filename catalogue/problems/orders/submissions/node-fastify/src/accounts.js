@@ -6,6 +6,8 @@ import { moment } from './moment.js';
 
 const TAKEN = '23505';
 
+const taken = () => conflict('This e-mail address is taken.');
+
 export class Accounts {
   #database;
   #passwords;
@@ -20,6 +22,9 @@ export class Accounts {
   }
 
   async register({ email, password }) {
+    // Nobody hashes a password in vain; of two at the same moment the insert decides.
+    const known = await this.#database.rows('SELECT FROM users WHERE lower(email) = $1', [email.toLowerCase()]);
+    if (known.length > 0) throw taken();
     const hash = await this.#passwords.hash(password);
     try {
       const [user] = await this.#database.rows(
@@ -30,7 +35,7 @@ export class Accounts {
       );
       return user;
     } catch (error) {
-      if (refusedWith(error, TAKEN)) throw conflict('This e-mail address is taken.');
+      if (refusedWith(error, TAKEN)) throw taken();
       throw error;
     }
   }

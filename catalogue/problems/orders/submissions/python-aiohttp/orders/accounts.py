@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from orders.database import Database
-from orders.errors import conflict, unauthenticated
+from orders.errors import Refusal, conflict, unauthenticated
 from orders.guard import Guard
 from orders.passwords import Passwords
 from orders.sessions import Sessions
@@ -23,6 +23,9 @@ class Accounts:
 
     async def register(self, email: str, password: str) -> dict[str, Any]:
         """Store a user; the address is kept in lower case."""
+        # Nobody hashes a password in vain; of two at the same moment the insert decides.
+        if await self.database.rows("SELECT FROM users WHERE email = $1", email.lower()):
+            raise _taken()
         hashed = await self.passwords.hash(password)
         try:
             [user] = await self.database.rows(
@@ -32,7 +35,7 @@ class Accounts:
                 repeat=False,
             )
         except asyncpg.UniqueViolationError:
-            raise conflict("taken", "This e-mail address is taken.") from None
+            raise _taken() from None
         return {**user, "created_at": user["created_at"].isoformat()}
 
     async def log_in(self, email: str, password: str) -> dict[str, Any]:
@@ -48,3 +51,7 @@ class Accounts:
 
                 return await self.database.transaction(enter)
         raise unauthenticated("The e-mail address or the password is wrong.")
+
+
+def _taken() -> Refusal:
+    return conflict("taken", "This e-mail address is taken.")
