@@ -69,6 +69,7 @@ def test_the_environment_of_groups_is_that_of_the_checks() -> None:
     env = {group.name: group.env for group in load_problem("orders").groups}
 
     assert env["lockout"]["LOCKOUT_SECONDS"] == f"{part('lockout')._SECONDS:.0f}"
+    assert env["expiry"]["ACCESS_TOKEN_SECONDS"] == f"{part('tokens')._LIFE:.0f}"
     assert env["ip_limits"]["RATE_LIMIT_PER_IP"] == str(part("limits")._PER_IP)
     assert env["user_limits"]["RATE_LIMIT_PER_USER"] == str(part("limits")._PER_USER)
 

@@ -6,7 +6,7 @@ import hmac
 import json
 from typing import Any, NamedTuple
 
-from acidtest.grader.sdk import SAFETY, Env, User, check, fail, not_applicable, unmet
+from acidtest.grader.sdk import SAFETY, Env, User, check, fail, not_applicable, unknown, unmet
 
 from ._desk import BASE, add_order
 
@@ -15,8 +15,10 @@ _JWKS = ("/.well-known/jwks.json", "/jwks.json", "/auth/jwks.json", "/auth/.well
 _GUESSES = (b"", b"secret", b"changeme", b"SECRET_KEY", b"your-secret-key", b"password")
 _PARTS = 3
 _FAR = 4_102_444_800
+_LIFE = 3.0
+"""`ACCESS_TOKEN_SECONDS` of the group."""
 _EXPIRED_WITHIN = 65.0
-"""Two seconds of life, and a minute by which clocks of two machines may differ."""
+"""Three seconds of life, and a minute by which clocks of two machines may differ."""
 
 
 class Jwt(NamedTuple):
@@ -131,10 +133,12 @@ async def a_refresh_token_opens_nothing(env: Env) -> None:
 async def an_expired_token_is_refused(env: Env) -> None:
     """A token that has expired is refused with 401, and signing in again helps.
 
-    `ACCESS_TOKEN_SECONDS` is 2 here; a minute more is allowed for clocks that differ.
+    `ACCESS_TOKEN_SECONDS` is 3 here; a minute more is allowed for clocks that differ.
     """
     user = await env.accounts.sign_up()
     first = await env.call("list_orders", by=user)
+    if first.status == 401 and env.now() - user.session.born > _LIFE / 2:
+        unknown("So much time went by before its first use that the token may have expired")
     first.given({200}, "This rests on: a fresh token is accepted")
 
     async def refused() -> bool:
@@ -144,11 +148,13 @@ async def an_expired_token_is_refused(env: Env) -> None:
         answer = await env.call("list_orders", by=user)
         fail(
             "A token is accepted long after it has expired",
-            expected=f"401 after 2 s, at the latest after {_EXPIRED_WITHIN:.0f} s",
+            expected=f"401 after 3 s, at the latest after {_EXPIRED_WITHIN:.0f} s",
             observed=answer.summary(),
         )
     user.session = await env.accounts.log_in(user)
     answer = await env.call("list_orders", by=user)
+    if env.now() - user.session.born > _LIFE / 2:
+        unknown("So much time went by before its first use that the new token may have expired")
     answer.expect({200}, "After a token has expired a new one is not accepted")
 
 
