@@ -10,6 +10,9 @@ SERVED = "orders_come_as_described"
 COUNTED = "figures_are_those_of_paid_orders"
 """The same for the figures of products."""
 
+MIGRATED = "the_migration_runs_on_the_production_data"
+"""The check without which what stayed as it was stayed so because nothing was done."""
+
 _ORDER = "id, user_id, status::text as status, trim(currency) as currency, total_cents, created_at"
 _ITEMS = """
     select i.product_id, p.name as product_name, i.quantity, i.unit_price_cents
