@@ -33,7 +33,7 @@ def test_what_was_not_found_is_said(acidtest: Run, player: Any) -> None:
     """A name of the statement that is not there is listed with what was tried."""
     _dry(player, {"list_books": "GET /books", "create_review": "not found; tried /reviews"})
 
-    ended = acidtest("doctor")
+    ended = acidtest("doctor", ".", "--problem", "book-reviews")
 
     assert ended.code == 1
     assert "create_review" in ended.out
@@ -45,8 +45,17 @@ def test_what_does_not_run_ends_with_three(acidtest: Run, player: Any, outcome: 
     """A submission that cannot be built or started shows message, log and advice."""
     player.judgement = player.sample.unjudged(outcome)
 
-    ended = acidtest("doctor", ".")
+    ended = acidtest("doctor", ".", "--problem", "book-reviews")
 
     assert ended.code == 3
     assert player.judgement.message[1:] in ended.out
     assert "The end of the log" in ended.out
+
+
+def test_among_several_problems_one_has_to_be_named(acidtest: Run) -> None:
+    """Without a problem the command ends as it stands and names those that exist."""
+    ended = acidtest("doctor", ".")
+
+    assert ended.code == 2
+    assert "book-reviews" in ended.err
+    assert "orders" in ended.err
