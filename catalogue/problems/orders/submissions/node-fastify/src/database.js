@@ -6,9 +6,9 @@ import { describe } from './log.js';
 import { Problem, unavailable } from './problems.js';
 
 const POOL_SIZE = 10;
-const CONNECT_MS = 1500; // waiting for a free or new connection
-const ANSWER_MS = 3000; // waiting for an answer, also from a server that says nothing
-const STATEMENT_MS = 2500; // the server gives up a little earlier than we do
+const CONNECT_MS = 2000; // waiting for a free or new connection
+const ANSWER_MS = 3500; // waiting for an answer, also from a server that says nothing
+const STATEMENT_MS = 3000; // the server gives up a little earlier than we do
 const LOCK_MS = 2000;
 const ATTEMPTS = 4;
 const PATIENCE_MS = 2500; // nothing is begun again after that

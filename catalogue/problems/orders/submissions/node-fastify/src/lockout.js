@@ -31,7 +31,7 @@ const COUNT = `
 export class Lockout {
   #database;
   #seconds;
-  #turns = new Turns({ queue: 200, ms: 4000 });
+  #turns = new Turns({ queue: 200, ms: 3500 });
 
   constructor(database, seconds) {
     this.#database = database;

@@ -13,8 +13,8 @@ from orders import log
 from orders.errors import Refusal, unavailable
 
 POOL_SIZE = 10
-CONNECT_SECONDS = 1.5  # waiting for a free or a new connection
-ANSWER_SECONDS = 3.0
+CONNECT_SECONDS = 2.0  # waiting for a free or a new connection
+ANSWER_SECONDS = 3.5
 PATIENCE_SECONDS = 2.5  # nothing is begun again after that
 ATTEMPTS = 4
 
@@ -78,7 +78,7 @@ class Database:
             server_settings={
                 "application_name": "orders",
                 "timezone": "UTC",
-                "statement_timeout": "2500",
+                "statement_timeout": "3000",
                 "lock_timeout": "1500",
                 "idle_in_transaction_session_timeout": "5000",
             },

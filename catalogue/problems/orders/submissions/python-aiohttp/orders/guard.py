@@ -19,7 +19,7 @@ from orders.errors import Refusal, busy, locked
 from orders.turns import Turns
 
 FAILURES = 5
-PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 3.5
 LOOK_AGAIN_SECONDS = 0.02
 MOST_WAITING = 200
 
