@@ -1,7 +1,9 @@
 """The course of the checks: prerequisites, confirmation, and whose fault a verdict is."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,10 +13,12 @@ from acidtest.catalogue.problem import GroupSpec, Problem
 from acidtest.core.clock import RunClock
 from acidtest.core.errors import SubmissionError
 from acidtest.core.events import CheckFinished, Event
+from acidtest.core.evidence import HttpExchange
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.verdict import Kind, Owner, Status
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.lab import Lab
+from acidtest.grader.machine import Reading
 from acidtest.grader.run import Run
 from acidtest.grader.sdk import Check, Env, Knowledge, fail, not_applicable, unknown
 
@@ -64,13 +68,18 @@ class StillLab:
 
 
 def check(
-    name: str, body: Body, *, kind: Kind = Kind.DETERMINISTIC, requires: tuple[str, ...] = ()
+    name: str,
+    body: Body,
+    *,
+    kind: Kind = Kind.DETERMINISTIC,
+    requires: tuple[str, ...] = (),
+    deadline: float = 5.0,
 ) -> Check:
     """A check of group `g`."""
     info = CheckInfo(
         id=name, requirement="R1", group="g", kind=kind, weight=1, title="x", requires=requires
     )
-    return Check(info, body, 5.0, 0)
+    return Check(info, body, deadline, 0)
 
 
 async def passes(_env: Env) -> None:
@@ -113,6 +122,75 @@ async def judged(lab: StillLab, *checks: Check) -> dict[str, CheckResult]:
     told = {event.result.check for event in events if isinstance(event, CheckFinished)}
     assert told == set(results)
     return results
+
+
+@pytest.fixture
+def strangers(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let programs that are not ours take a share of the machine for ten seconds at a time."""
+
+    def take(share: float) -> None:
+        moments = count(step=10.0)
+
+        def reading() -> Reading:
+            at = next(moments)
+            return Reading(at=at, busy=share * at, whole=at, family=0.0, judge=0.0, pressure=0.0)
+
+        monkeypatch.setattr(Reading, "take", reading)
+
+    return take
+
+
+@pytest.mark.parametrize(
+    ("share", "status", "owner"),
+    [(0.2, Status.FAIL, Owner.CANDIDATE), (0.6, Status.UNKNOWN, Owner.INFRASTRUCTURE)],
+)
+async def test_a_timing_means_nothing_while_strangers_have_the_machine(
+    strangers: Callable[[float], None], share: float, status: Status, owner: Owner
+) -> None:
+    """A timing that fails counts on a quiet machine and is unknown on one that others use."""
+    strangers(share)
+
+    results = await judged(StillLab(), check("timing", fails, kind=Kind.TIMING))
+
+    assert (results["timing"].status, results["timing"].owner) == (status, owner)
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.2, Status.SKIPPED), (0.6, Status.UNKNOWN)])
+async def test_a_service_is_not_blamed_for_being_slow_on_a_busy_machine(
+    strangers: Callable[[float], None], share: float, status: Status
+) -> None:
+    """Answers that take too long cost a check's points, unless strangers had the processors."""
+    strangers(share)
+
+    async def waits(env: Env) -> None:
+        answer = HttpExchange(at=env.now(), method="GET", url="/", status=200, seconds=30.0)
+        env.journal.append(answer)
+        await asyncio.Event().wait()
+
+    results = await judged(StillLab(), check("slow", waits, deadline=0.05))
+
+    assert results["slow"].status is status
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.2, Status.SKIPPED), (0.6, Status.UNKNOWN)])
+async def test_a_later_start_that_fails_on_a_busy_machine_is_not_held_against_it(
+    strangers: Callable[[float], None], share: float, status: Status
+) -> None:
+    """A world whose service does not start is unknown where strangers had the processors."""
+    strangers(share)
+
+    results = await judged(StillLab(broken=True), check("any", passes))
+
+    assert results["any"].status is status
+
+
+async def test_a_proof_stands_on_a_busy_machine(strangers: Callable[[float], None]) -> None:
+    """What was witnessed is a failure however busy the machine is."""
+    strangers(0.9)
+
+    results = await judged(StillLab(), check("proof", fails))
+
+    assert results["proof"].status is Status.FAIL
 
 
 class _Nothing:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from acidtest.core.errors import AcidTestError
 from acidtest.core.evidence import Evidence, HttpExchange, LogLine, Moment, clip
 from acidtest.core.result import CheckResult
-from acidtest.core.verdict import Owner, Status
+from acidtest.core.verdict import Kind, Owner, Status
 from acidtest.grader.contract import Unexaminable
 from acidtest.grader.lab.world import World
+from acidtest.grader.machine import Reading, Use
 from acidtest.grader.sdk import (
     Check,
     Env,
@@ -39,8 +40,11 @@ async def judge(
     """Run `check` in `world` and return its verdict; never raises for what a check does.
 
     A check that breaks is void. One that does not end because the service takes its time is
-    skipped: what it rests on, an answer, did not come.
+    skipped: what it rests on, an answer, did not come. Nobody is blamed for being slow while others
+    had the machine.
     """
+    before = await asyncio.to_thread(Reading.take)
+    overdue = False
     env = Env(world, knowledge, check=check.info.id, seed=seed, tell=tell)
     try:
         async with asyncio.timeout(check.deadline):
@@ -51,6 +55,7 @@ async def judge(
         result = _spoken(check, Untold(str(error)), env)
     except TimeoutError:
         result = _overdue(check, env)
+        overdue = result.status is Status.SKIPPED
     except Exception as error:  # noqa: BLE001 - a crash of ours is void, whatever it is
         result = _broken(check, error, env)
     else:
@@ -61,7 +66,23 @@ async def judge(
         # What a proxy of ours did wrong, the service may have been blamed or praised for.
         result = _broken(check, world.troubles[0], env)
     result = await _survivors(result, check, env, world)
+    missed = check.info.kind is Kind.TIMING and result.status in {Status.FAIL, Status.PARTIAL}
+    if overdue or missed:
+        use = before.until(await asyncio.to_thread(Reading.take))
+        result = excused(result, use) if use.taken else result
     return result.model_copy(update={"seconds": round(env.now() - env.began, 3)})
+
+
+def excused(result: CheckResult, use: Use) -> CheckResult:
+    """Return the verdict that nobody can tell, since strangers had the machine."""
+    return CheckResult(
+        check=result.check,
+        status=Status.UNKNOWN,
+        owner=Owner.INFRASTRUCTURE,
+        message=f"Other programs took {use.foreign:.0%} of the machine's processors meanwhile;"
+        f" nobody can tell. Seen: {clip(result.message, _MESSAGE)}",
+        evidence=result.evidence,
+    )
 
 
 async def _survivors(result: CheckResult, check: Check, env: Env, world: World) -> CheckResult:

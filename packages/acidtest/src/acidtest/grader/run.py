@@ -1,5 +1,6 @@
 """The course of the checks: a fresh world for each group, prerequisites before the rest."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -9,9 +10,10 @@ from acidtest.core.events import CheckFinished, CheckStarted, Event, GroupStarte
 from acidtest.core.evidence import Evidence, clip
 from acidtest.core.result import CheckResult
 from acidtest.core.verdict import Kind, Owner, Status
-from acidtest.grader.judging import judge
+from acidtest.grader.judging import excused, judge
 from acidtest.grader.lab.lab import Lab
 from acidtest.grader.lab.world import World, WorldPlan
+from acidtest.grader.machine import Reading, Use
 from acidtest.grader.sdk import Check, Knowledge
 from acidtest.grader.turns import SIDE_BY_SIDE, Begin, Turn, take_turns, turns
 
@@ -82,14 +84,16 @@ class Run:
         """
         async with AsyncExitStack() as stack:
             unstarted: SubmissionError | None = None
+            before = await asyncio.to_thread(Reading.take)
             try:
                 world = await stack.enter_async_context(self._world(group))
             except SubmissionError as error:
                 unstarted = error
+                use = before.until(await asyncio.to_thread(Reading.take))
             if begin is not None:
                 await begin()
             if unstarted is not None:
-                self._not_started(checks, unstarted)
+                self._not_started(checks, unstarted, use)
                 return
             doubtful, waiting = await self._judge_in(world, checks)
         for check in doubtful:
@@ -127,11 +131,13 @@ class Run:
 
     async def _confirm(self, group: GroupSpec, check: Check) -> None:
         """Ask once more on a fresh world: a timing only counts twice, a crash of ours never."""
+        before = await asyncio.to_thread(Reading.take)
         try:
             async with self._world(group) as world:
                 again = await self._judge(check, world)
         except SubmissionError as error:
-            self._not_started([check], error)
+            use = before.until(await asyncio.to_thread(Reading.take))
+            self._not_started([check], error, use)
             return
         if check.info.kind is Kind.TIMING and again.status is Status.PASS:
             again = CheckResult(
@@ -167,12 +173,14 @@ class Run:
                 return True
         return False
 
-    def _not_started(self, checks: Iterable[Check], error: SubmissionError) -> None:
+    def _not_started(self, checks: Iterable[Check], error: SubmissionError, use: Use) -> None:
         for check in checks:
             if not self._settled_by_prerequisite(check):
                 skipped = _skipped(check, f"The service did not start: {error}")
                 log = Evidence(observed=clip(error.log))
-                self._settle(skipped.model_copy(update={"evidence": log}))
+                result = skipped.model_copy(update={"evidence": log})
+                # It did start before, when the way it speaks was found out.
+                self._settle(excused(result, use) if use.taken else result)
 
     def _settle(self, result: CheckResult) -> None:
         self.results[result.check] = result

@@ -9,9 +9,9 @@ from acidtest.catalogue.problem import ObjectiveSpec
 from acidtest.core.evidence import LoadRecord
 from acidtest.grader.load import Calibration, Conclusion, LoadResult, doubt, find_capacity
 from acidtest.grader.load.latency import Latencies
-from acidtest.grader.load.machine import Reading
 from acidtest.grader.load.oracle import GOOD, SHED
 from acidtest.grader.load.tally import LATE, STARVED, Outcome, Tally
+from acidtest.grader.machine import Reading
 
 CALM = Calibration(0.5, 1.0, 0.6, 1.1)
 

@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from acidtest.core.evidence import LoadRecord
 from acidtest.grader.load.tally import STARVED
+from acidtest.grader.machine import FOREIGN_SHARE
 
 LATE_MS = 10.0
 """Lateness at the 99th percentile; measured on idle machines: below 1 ms."""
 SENT_SHARE = 0.995
 """Of the requests that were due, at least so many were sent in time."""
-FOREIGN_SHARE = 0.25
-"""Of all processors: half of one on a machine with two. Tails were seen to double at 0.3."""
 JUDGE_SHARE = 0.85
 """Of one processor: beyond it the judge's own proxies are what the service waits for."""
 CALIBRATION_MS = 10.0

@@ -20,11 +20,11 @@ from acidtest.core.evidence import FaultMark, LatencySlot, LoadRecord, RequestFi
 from acidtest.grader.client import Endpoint
 from acidtest.grader.client.transport import NEUTRAL
 from acidtest.grader.load import doubt
-from acidtest.grader.load.machine import Reading, Use
 from acidtest.grader.load.order import Order
 from acidtest.grader.load.plan import LoadPlan
 from acidtest.grader.load.result import Captured, Example, LoadResult
 from acidtest.grader.load.sockets import Supplier, Where
+from acidtest.grader.machine import Reading, Use
 
 Tell = Callable[[str], None]
 Marks = Callable[[float, float], Sequence[FaultMark]]

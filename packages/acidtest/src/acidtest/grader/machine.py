@@ -1,4 +1,4 @@
-"""How busy the machine was during a load, and with what: the service, the judge, or strangers.
+"""How busy the machine was for a while, and with what: the service, the judge, or strangers.
 
 A service may use all it is given; what strangers take is not its fault. Linux tells the whole in
 /proc/stat and each process's part in /proc/<pid>/stat; see proc(5).
@@ -13,6 +13,11 @@ from acidtest.grader.lab.leftovers import descendants
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
+FOREIGN_SHARE = 0.25
+"""Of all processors: half of one on a machine with two. Tails were seen to double at 0.3."""
+_LONG_ENOUGH = 0.5
+"""Seconds; the kernel counts in hundredths, which says nothing about less."""
+
 
 class Use(NamedTuple):
     """What went on between two readings."""
@@ -25,6 +30,12 @@ class Use(NamedTuple):
     """Share of one processor that this process took."""
     pressure: float
     """Share of the time in which something waited for a processor; 0 where the kernel is silent."""
+    seconds: float
+
+    @property
+    def taken(self) -> bool:
+        """Whether strangers took so much that slowness says nothing about a service."""
+        return self.seconds >= _LONG_ENOUGH and self.foreign > FOREIGN_SHARE
 
 
 class Reading(NamedTuple):
@@ -65,6 +76,7 @@ class Reading(NamedTuple):
             foreign=_share((busy - family) / whole),
             judge=max(0.0, later.judge - self.judge) / seconds,
             pressure=_share((later.pressure - self.pressure) / seconds),
+            seconds=seconds,
         )
 
 
