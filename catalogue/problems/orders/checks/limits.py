@@ -64,8 +64,10 @@ async def a_forged_address_does_not_help(env: Env) -> None:
     for name in _FORGED:
         address = ".".join(str(env.rng.randrange(1, 250)) for _ in range(4))
         value = f"for={address}" if name == "Forwarded" else address
+        # A limit gives something back while time goes by, but not for so many in a row.
         answers = [
-            await env.call("list_orders", headers={name: sent}) for sent in (value, f"{value}, ::1")
+            await env.call("list_orders", headers={name: sent})
+            for sent in (value, f"{value}, ::1") * 3
         ]
         if all(answer.status != 429 for answer in answers):
             fail(
@@ -139,12 +141,15 @@ async def another_token_is_the_same_user(env: Env) -> None:
     again = await env.accounts.try_log_in(user.email, user.password)
     if again.status != 200:
         not_applicable("Signing in counts as a request of the user, and was refused")
-    answer = await env.call("list_orders", by=env.accounts.session_of(again))
-    if answer.status != 429:
+    session = env.accounts.session_of(again)
+    # A limit gives something back while time goes by; a new one would let nearly all through.
+    answers = [await _list(env, number, by=session) for number in range(_PER_USER)]
+    passed = sum(answer.status != 429 for answer in answers)
+    if passed > _PER_USER * 3 // 4:
         fail(
             "A user whose limit is used up goes on with another token",
-            expected="429",
-            observed=answer.summary(),
+            expected=f"429 for most of {_PER_USER} requests",
+            observed=f"{passed} were let through",
         )
 
 
