@@ -124,6 +124,36 @@ async def judged(lab: StillLab, *checks: Check) -> dict[str, CheckResult]:
     return results
 
 
+@pytest.mark.parametrize(
+    ("bodies", "status"),
+    [
+        ((fails, passes), Status.FAIL),
+        ((cannot_tell, fails), Status.FAIL),
+        ((cannot_tell, does_not_apply), Status.UNKNOWN),
+        ((fails, breaks), Status.VOID),
+    ],
+)
+async def test_a_verdict_comes_out_of_the_tasks_of_a_check(
+    bodies: tuple[Body, ...], status: Status
+) -> None:
+    """What a check's own tasks say is its verdict, and trouble of ours comes before all."""
+
+    async def at_once(env: Env) -> None:
+        barrier = asyncio.Barrier(len(bodies))
+
+        async def say(body: Body) -> None:
+            await barrier.wait()
+            await body(env)
+
+        async with asyncio.TaskGroup() as tasks:
+            for body in bodies:
+                tasks.create_task(say(body))
+
+    results = await judged(StillLab(), check("crowd", at_once))
+
+    assert results["crowd"].status is status
+
+
 @pytest.fixture
 def strangers(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let programs that are not ours take a share of the machine for ten seconds at a time."""

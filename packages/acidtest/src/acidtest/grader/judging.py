@@ -48,7 +48,7 @@ async def judge(
     env = Env(world, knowledge, check=check.info.id, seed=seed, tell=tell)
     try:
         async with asyncio.timeout(check.deadline):
-            await check.run(env)
+            await _run(check, env)
     except Outcome as outcome:
         result = _spoken(check, outcome, env)
     except Unexaminable as error:
@@ -71,6 +71,31 @@ async def judge(
         use = before.until(await asyncio.to_thread(Reading.take))
         result = excused(result, use) if use.taken else result
     return result.model_copy(update={"seconds": round(env.now() - env.began, 3)})
+
+
+async def _run(check: Check, env: Env) -> None:
+    """Run a check; what tasks of its own raised comes out as if it had raised it."""
+    try:
+        await check.run(env)
+    except BaseExceptionGroup as group:
+        raise _telling(group) from None
+
+
+_WEIGHTIEST_FIRST = (Failed, Voided, Untold, Unexaminable, Unmet, Inapplicable)
+
+
+def _telling(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of a group that decides; trouble of ours comes before every verdict."""
+    errors = [
+        _telling(error) if isinstance(error, BaseExceptionGroup) else error
+        for error in group.exceptions
+    ]
+
+    def rank(error: BaseException) -> int:
+        kinds = enumerate(_WEIGHTIEST_FIRST)
+        return next((number for number, kind in kinds if isinstance(error, kind)), -1)
+
+    return min(errors, key=rank)
 
 
 def excused(result: CheckResult, use: Use) -> CheckResult:

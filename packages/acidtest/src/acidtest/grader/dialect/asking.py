@@ -1,5 +1,6 @@
 """Asking a service while its paths are being found: ids filled in, a missing slash followed."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -12,6 +13,12 @@ from acidtest.grader.dialect.spoken import Source
 MOVED = frozenset({301, 302, 307, 308})
 _MAX_SILENCE = 3
 """Requests without any answer after which the service is left alone."""
+_PASSING = frozenset({429, 502, 503, 504})
+"""Answers of a service that is busy: they say nothing about what there is."""
+_MAX_REPEATS = 5
+"""Of all requests of a discovery together: a service that is always busy is left soon."""
+_PAUSE = 0.3
+"""Seconds."""
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -21,6 +28,7 @@ class Asking:
     def __init__(self, probe: Callable[[Request], Awaitable[Reply]]) -> None:
         self._probe = probe
         self._silence = 0
+        self._repeats = _MAX_REPEATS
 
     @property
     def silent(self) -> bool:
@@ -28,8 +36,12 @@ class Asking:
         return self._silence >= _MAX_SILENCE
 
     async def ask(self, request: Request) -> Reply:
-        """Send one request."""
+        """Send one request; again, a bounded number of times, where it may go better soon."""
         reply = await self._probe(request)
+        while self._repeats and (reply.status is None or reply.status in _PASSING):
+            self._repeats -= 1
+            await asyncio.sleep(_PAUSE)
+            reply = await self._probe(request)
         self._silence = 0 if reply.status is not None else self._silence + 1
         return reply
 
