@@ -96,7 +96,7 @@ async def until(stage: Any, process: Process, name: str) -> None:
 async def test_an_interrupted_command_leaves_nothing(stage: Any, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM in the middle of a check end everything before the command ends."""
     async with command(stage, stage.submission(UNDER_WAY)) as process:
-        await until(stage, process, "world-2")
+        await until(stage, process, "world-app2")
         process.send_signal(number)
         async with asyncio.timeout(20):
             await process.communicate()
@@ -110,7 +110,7 @@ async def test_after_a_killed_command_nothing_lives_and_the_next_run_tidies_up(
 ) -> None:
     """What `kill -9` of the judge leaves are files and empty groups; the next run removes them."""
     async with command(stage, stage.submission(UNDER_WAY)) as process:
-        await until(stage, process, "world-2")
+        await until(stage, process, "world-app2")
         process.kill()
         await process.communicate()
     (abandoned,) = (stage.state / "runs").iterdir()

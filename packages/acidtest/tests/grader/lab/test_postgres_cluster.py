@@ -49,9 +49,12 @@ async def test_candidate_owns_its_database_and_nothing_else(
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await candidate.execute(forbidden)
-    for database in ("acidtest", "postgres", "template1"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await cluster.connect(database)
+    others = await candidate.fetch("SELECT datname FROM pg_database WHERE datname <> $1", "app")
+    assert {row["datname"] for row in others} == {"acidtest", "template0"}
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await cluster.connect("acidtest")
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
+        await cluster.connect("template0")
 
 
 async def test_candidate_needs_its_password(cluster: Cluster) -> None:
