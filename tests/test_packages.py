@@ -66,19 +66,23 @@ def test_every_suspect_applies_and_names_real_checks(slug: str, tmp_path: Path) 
         assert case.fails <= known, case.name
 
 
+def folders(place: Path) -> list[Path]:
+    """The folders in a part of a package, which need not be there."""
+    return [path for path in place.glob("*") if path.is_dir()]
+
+
 @pytest.mark.parametrize("slug", problem_slugs())
 def test_everything_kept_is_listed(slug: str) -> None:
     """Each folder of submissions and junk has its expectation; nothing lies about unjudged."""
     problem = load_problem(slug)
     expectations = load_expectations(problem)
 
-    junk = {path.name for path in (problem.folder / "junk").iterdir() if path.is_dir()}
+    junk = {path.name for path in folders(problem.folder / "junk")}
     assert junk == set(expectations.junk)
     kept = {kept.path for kept in expectations.submissions.values()}
     on_disk = {
         str(path.relative_to(problem.folder))
         for part in ("submissions", "starter")
-        for path in (problem.folder / part).iterdir()
-        if path.is_dir()
+        for path in folders(problem.folder / part)
     }
     assert on_disk == kept
