@@ -108,9 +108,11 @@ class Grading:
             self.driver, self.isolated = driver.name, driver.isolated
             self._announce()
             async with AsyncExitStack() as stack:
+                # First of all, since it loads for a second and nothing waits for it yet.
+                examiner = await stack.enter_async_context(Examiner())
                 lab = await self._lab(driver, stack)
                 outcome = Outcome.NOT_STARTED
-                await self._check(lab, stack)
+                await self._check(lab, examiner)
             outcome = Outcome.JUDGED
         except SubmissionError as error:
             outcome = Outcome.JUDGED if self.results else outcome
@@ -219,8 +221,7 @@ class Grading:
         self.submission = self.submission.model_copy(update={"notes": notes})
         return submission, recipe, built
 
-    async def _check(self, lab: Lab, stack: AsyncExitStack) -> None:
-        examiner = await stack.enter_async_context(Examiner())
+    async def _check(self, lab: Lab, examiner: Examiner) -> None:
         async with self.stage("start"):
             knowledge = await self._know(lab, examiner)
         run = Run(

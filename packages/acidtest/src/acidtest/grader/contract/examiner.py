@@ -22,15 +22,19 @@ class Unexaminable(Exception):  # noqa: N818 - a state of affairs, not an error 
 class Examiner:
     """Validates a document and compares answers with it, each within a deadline.
 
-    Use as an async context manager; its process starts with the first question.
+    Use as an async context manager; its process starts with the block, and again with the first
+    question after one that ended it.
     """
 
     def __init__(self) -> None:
         self._process: Process | None = None
+        self._loaded = False
+        """Whether the process has answered once."""
         self._turn = asyncio.Lock()
         """Protects the pipe: one question, then its answer."""
 
     async def __aenter__(self) -> Self:
+        await self._running()
         return self
 
     async def __aexit__(
@@ -90,6 +94,7 @@ class Examiner:
     async def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
+        self._loaded = False
         if process is None:
             return
         if process.returncode is None:
@@ -98,10 +103,10 @@ class Examiner:
 
     async def _ask(self, question: dict[str, Any], deadline: float) -> list[str]:
         async with self._turn:
-            fresh = self._process is None
             try:
-                async with asyncio.timeout(deadline + (_START_SECONDS if fresh else 0.0)):
+                async with asyncio.timeout(deadline + (0.0 if self._loaded else _START_SECONDS)):
                     said = await self._exchange(json.dumps(question).encode() + b"\n")
+                self._loaded = True
             except TimeoutError:
                 await self.close()
                 raise Unexaminable(f"judging it takes longer than {deadline:g} s") from None
