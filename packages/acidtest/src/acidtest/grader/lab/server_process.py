@@ -21,6 +21,11 @@ PIDS_FILE = "pids"
 
 _POLL = 0.005
 _LOG_TAIL = 2_000
+_NO_RIGHTS = ("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all")
+_PASSING_FOLDERS = (
+    "--no-new-privs",
+    *(f"--{kind}=-all,+dac_override" for kind in ("inh-caps", "ambient-caps", "bounding-set")),
+)
 
 
 class Identity(NamedTuple):
@@ -42,23 +47,27 @@ def identities() -> tuple[Identity, ...]:
     """The ways worth trying on this machine, safest first.
 
     A real other user is safest, but it must be able to walk to the run's folder; the user namespace
-    works under any folder because there the files stay our own.
+    works under any folder because there the files stay our own. A container often permits none of
+    it: root's home is closed and namespaces are not to be had. There another user may pass closed
+    folders, which is what root could do anyway.
     """
     if os.geteuid() != 0:
         return (Identity("own user", (), None),)
     found: list[Identity] = []
+    passing: list[Identity] = []
     for user in ("nobody", "postgres"):
         try:
             entry = pwd.getpwnam(user)
         except KeyError:
             continue
         ids = (entry.pw_uid, entry.pw_gid)
-        drop = ("--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all")
-        words = ("setpriv", f"--reuid={ids[0]}", f"--regid={ids[1]}", *drop, "--")
-        found.append(Identity(f"user {user}", words, ids))
+        other = ("setpriv", f"--reuid={ids[0]}", f"--regid={ids[1]}", "--clear-groups")
+        found.append(Identity(f"user {user}", (*other, *_NO_RIGHTS, "--"), ids))
+        closed = f"user {user} past closed folders"
+        passing.append(Identity(closed, (*other, *_PASSING_FOLDERS, "--"), ids))
     namespace = ("unshare", "-U", "--map-user=65534", "--map-group=65534", "--")
     found.append(Identity("user namespace", namespace, None))
-    return tuple(found)
+    return (*found, *passing)
 
 
 class ServerProcess:
