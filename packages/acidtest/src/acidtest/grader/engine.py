@@ -177,9 +177,10 @@ class Grading:
         )
         self._lab_made = lab
         await stack.enter_async_context(bounded_disk(cluster))
-        if self.problem.dataset is not None:
+        baseline = comparing.result()
+        if self.problem.dataset is not None or baseline is not None:
             async with self.stage("data"):
-                await furnish(lab, self.problem, comparing.result())
+                await furnish(lab, self.problem, baseline)
         async with self.stage("migrate") as tell:
             await lab.migrate(tell)
         return lab

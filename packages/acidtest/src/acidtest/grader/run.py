@@ -1,8 +1,9 @@
 """The course of the checks: a fresh world for each group, prerequisites before the rest."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 from acidtest.catalogue.problem import GroupSpec, Problem
 from acidtest.core.errors import SubmissionError, sole
@@ -83,17 +84,11 @@ class Run:
         The first world of a group is there before its turn; `begin` waits for that.
         """
         async with AsyncExitStack() as stack:
-            unstarted: SubmissionError | None = None
-            before = await asyncio.to_thread(Reading.take)
-            try:
-                world = await stack.enter_async_context(self._world(group))
-            except SubmissionError as error:
-                unstarted = error
-                use = before.until(await asyncio.to_thread(Reading.take))
+            world = await self._opened(group, stack)
             if begin is not None:
                 await begin()
-            if unstarted is not None:
-                self._not_started(checks, unstarted, use)
+            if isinstance(world, _Unstarted):
+                self._not_started(checks, world)
                 return
             doubtful, waiting = await self._judge_in(world, checks)
         for check in doubtful:
@@ -131,14 +126,12 @@ class Run:
 
     async def _confirm(self, group: GroupSpec, check: Check) -> None:
         """Ask once more on a fresh world: a timing only counts twice, a crash of ours never."""
-        before = await asyncio.to_thread(Reading.take)
-        try:
-            async with self._world(group) as world:
-                again = await self._judge(check, world)
-        except SubmissionError as error:
-            use = before.until(await asyncio.to_thread(Reading.take))
-            self._not_started([check], error, use)
-            return
+        async with AsyncExitStack() as stack:
+            world = await self._opened(group, stack)
+            if isinstance(world, _Unstarted):
+                self._not_started([check], world)
+                return
+            again = await self._judge(check, world)
         if check.info.kind is Kind.TIMING and again.status is Status.PASS:
             again = CheckResult(
                 check=check.info.id,
@@ -148,13 +141,16 @@ class Run:
             )
         self._settle(again.model_copy(update={"tries": 2}))
 
-    @asynccontextmanager
-    async def _world(self, group: GroupSpec) -> AsyncIterator[World]:
+    async def _opened(self, group: GroupSpec, stack: AsyncExitStack) -> "World | _Unstarted":
+        """Make a world that ends with `stack`, or say how its service did not start."""
         plan = WorldPlan(
             group.name, group.replicas, group.env, self._ready, baseline=group.baseline
         )
-        async with self._lab.world(plan) as world:
-            yield world
+        before = await asyncio.to_thread(Reading.take)
+        try:
+            return await stack.enter_async_context(self._lab.world(plan))
+        except SubmissionError as error:
+            return _Unstarted(error, before.until(await asyncio.to_thread(Reading.take)))
 
     def _settled_by_prerequisite(self, check: Check) -> bool:
         """Settle a check that rests on one without a pass; False when nothing is in its way."""
@@ -173,18 +169,25 @@ class Run:
                 return True
         return False
 
-    def _not_started(self, checks: Iterable[Check], error: SubmissionError, use: Use) -> None:
+    def _not_started(self, checks: Iterable[Check], what: "_Unstarted") -> None:
         for check in checks:
             if not self._settled_by_prerequisite(check):
-                skipped = _skipped(check, f"The service did not start: {error}")
-                log = Evidence(observed=clip(error.log))
+                skipped = _skipped(check, f"The service did not start: {what.error}")
+                log = Evidence(observed=clip(what.error.log))
                 result = skipped.model_copy(update={"evidence": log})
                 # It did start before, when the way it speaks was found out.
-                self._settle(excused(result, use) if use.taken else result)
+                self._settle(excused(result, what.use) if what.use.taken else result)
 
     def _settle(self, result: CheckResult) -> None:
         self.results[result.check] = result
         self._emit(CheckFinished(at=self._lab.clock.now(), result=result))
+
+
+class _Unstarted(NamedTuple):
+    """A service that did not start, and what went on meanwhile."""
+
+    error: SubmissionError
+    use: Use
 
 
 _CONSEQUENCES = (
