@@ -234,8 +234,8 @@ async def test_an_image_keeps_its_own_work_folder_and_environment(
         "COPY --from=kit word /word\n"
         "RUN --mount=type=cache,target=/kept echo $SAID >> /kept/x && cat /kept/x > /said\n"
         f"FROM {IMAGE} AS wanted\n"
-        "COPY --from=one /word /said /work/\n"
-        "WORKDIR /work\nENV COLOUR=green\nEXPOSE 8123\n"
+        "COPY --from=one /word /said /srv/service/\n"
+        "WORKDIR /srv/service\nENV COLOUR=green\nEXPOSE 8123\n"
         'ENTRYPOINT ["/bin/cat"]\nCMD ["word"]\n'
         "FROM scratch\n",
         target="wanted",
