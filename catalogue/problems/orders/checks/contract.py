@@ -248,7 +248,8 @@ async def the_list_shows_the_users_orders(env: Env) -> None:
 async def a_change_changes_just_what_it_names(env: Env) -> None:
     """A change is answered with 200 and the whole order, and nothing but what it names is changed.
 
-    Each of the three fields by itself, then two at once; after each the order is read again.
+    Each of the three fields by itself, an amount of nothing too, then two at once; after each the
+    order is read again.
     """
     user = await env.accounts.member("buyer")
     order = await add_order(env, user, currency="EUR")
@@ -256,6 +257,7 @@ async def a_change_changes_just_what_it_names(env: Env) -> None:
     for fields in (
         {"currency": "USD"},
         {"total_cents": 17},
+        {"total_cents": 0},
         {"total_cents": 18, "currency": "CHF"},
         {"status": "paid"},
     ):
