@@ -64,6 +64,7 @@ async def a_change_that_breaks_a_rule_is_refused(env: Env) -> None:
         {"total_cents": True},
         {"total_cents": None},
         {"currency": "EURO"},
+        {"currency": "QQQ"},
         {"currency": None},
         {"status": "refunded"},
         {"status": 1},
