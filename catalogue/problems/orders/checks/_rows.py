@@ -7,6 +7,8 @@ from acidtest.grader.sdk import Env, Item, Place, Row, User, quote, unmet
 from ._desk import add_order, new_order
 
 _FIELDS = ("id", "total_cents", "currency", "status")
+_FRACTIONS = ("", ".00")
+"""What stands behind an amount; that a column with places is no integer is for a check to say."""
 
 
 class Kept(NamedTuple):
@@ -58,11 +60,11 @@ async def find_rows(env: Env) -> Kept:
     users = [await env.accounts.member(name) for name in ("kept", "kept too")]
     bodies = [new_order(env) for _ in users]
     items = [await add_order(env, user, **body) for user, body in zip(users, bodies, strict=True)]
-    totals = [str(body["total_cents"]) for body in bodies]
-    place = await env.db.locate(totals[0])
+    totals = [await locate_total(env, body["total_cents"]) for body in bodies]
+    place = totals[0][0]
     if place is None:
         unmet("No column of PostgreSQL holds the amount of an order as it was sent")
-    orders = [await env.db.row(place, total) for total in totals]
+    orders = [await env.db.row(place, text) for _, text in totals]
     email, rows, (link, key) = await _tied(env, users, orders)
     return Kept(
         order=orders[0],
@@ -123,16 +125,26 @@ def _tie(orders: list[Row], users: list[Row]) -> tuple[str, str] | None:
     return pairs[0] if pairs else None
 
 
+async def locate_total(env: Env, total: object) -> tuple[Place | None, str]:
+    """The column that holds an amount, None where none does, and the amount as it stands there."""
+    for fraction in _FRACTIONS:
+        text = f"{total}{fraction}"
+        place = await env.db.locate(text)
+        if place is not None:
+            return place, text
+    return None, str(total)
+
+
 async def rows_of(env: Env, total: object) -> int:
     """How many rows hold an order of this amount."""
-    place = await env.db.locate(str(total))
-    return 0 if place is None else await env.db.count(place, str(total))
+    place, text = await locate_total(env, total)
+    return 0 if place is None else await env.db.count(place, text)
 
 
 async def row_of(env: Env, total: object) -> Row:
     """The row of the order of this amount; empty where there is none."""
-    place = await env.db.locate(str(total))
-    return {} if place is None else await env.db.row(place, str(total))
+    place, text = await locate_total(env, total)
+    return {} if place is None else await env.db.row(place, text)
 
 
 def literal(value: str | None) -> str:

@@ -22,7 +22,7 @@ from acidtest.grader.sdk import (
 )
 
 from ._desk import BASE, add_order, limit_name, new_order, new_total
-from ._rows import Kept, find_rows, literal
+from ._rows import Kept, find_rows, literal, locate_total
 
 _DEFINES = ("create table", "alter table", "drop table", "create index", "create type")
 _ENOUGH_ROWS = 60_000
@@ -315,10 +315,11 @@ async def _make_many(env: Env, kept: Kept) -> None:
     other = await env.accounts.member("kept too")
     body = new_order(env, total_cents=new_total(env))
     await add_order(env, other, **body)
+    _, total_of_other = await locate_total(env, body["total_cents"])
     owner = quote(kept.link.column)
     later = {kept.link.column: f"t.{owner}"}
     for total, count in (
-        (str(body["total_cents"]), _ENOUGH_ROWS),
+        (total_of_other, _ENOUGH_ROWS),
         (kept.order[mark.column], _OWN_ROWS),
     ):
         changes = dict(later)

@@ -20,7 +20,7 @@ from ._desk import (
     same,
     stored,
 )
-from ._rows import row_of, rows_of
+from ._rows import locate_total, row_of, rows_of
 
 _LARGEST = 2_147_483_647
 _BEYOND = (2_147_483_648, 9_007_199_254_740_993, 9_223_372_036_854_775_807)
@@ -256,7 +256,7 @@ async def what_only_the_service_sets_is_never_taken_from_a_client(env: Env) -> N
 
 async def _count(env: Env, total: object) -> int | None:
     """Rows of the table that holds an order of this amount; None where no table does."""
-    place = await env.db.locate(str(total))
+    place, _ = await locate_total(env, total)
     return None if place is None else (await env.db.counts())[place.table]
 
 
