@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from acidtest.grader.sdk import SAFETY, Answer, Env, check, fail, not_applicable, unmet
+from acidtest.grader.sdk import SAFETY, Answer, Env, Place, check, fail, not_applicable, unmet
 
 from ._rows import find_rows
 from ._shelf import BASE, add_book, listed_books
@@ -73,7 +73,7 @@ async def _make_simultaneous(env: Env) -> None:
     for column in times:
         moment = datetime.now(UTC).replace(microsecond=0)
         value = moment if "with time zone" in column.type else moment.replace(tzinfo=None)
-        await env.db.execute(f'update {kept.books} set "{column.name}" = $1', value)  # noqa: S608 - quoted
+        await env.db.execute(Place(kept.books, column.name).update_to("$1"), value)
 
 
 @check("R21", group="contract", requires=(BASE,))

@@ -156,12 +156,7 @@ async def a_book_that_vanishes_under_a_review_is_no_5xx(env: Env) -> None:
             )
             if not await gate.reached(timeout=_REACH):
                 env.note("no write came to the gate")
-            refused = await env.db.attempt(
-                f"delete from {place.table}"  # noqa: S608 - quoted
-                f" where {place.quoted}::text = $1",
-                body["title"],
-                keep=True,
-            )
+            refused = await env.db.attempt(f"delete {place.holders}", body["title"], keep=True)
             gate.release()
     answer = asking.result()
     if refused is not None and refused != _LOCKED:

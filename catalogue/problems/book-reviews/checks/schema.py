@@ -14,7 +14,6 @@ from acidtest.grader.sdk import (
     expect_migrated,
     expect_repeatable,
     fail,
-    quote,
     unknown,
 )
 
@@ -141,12 +140,8 @@ async def the_database_keeps_isbns_unique(env: Env) -> None:
     place = kept.book_places.get("isbn")
     if place is None:
         unknown("No column holds the ISBN as it was sent")
-    other = await env.db.fetch(
-        f"select {place.quoted}::text as isbn from {place.table}"  # noqa: S608 - quoted
-        f" where {place.quoted}::text <> $1 limit 1",
-        kept.book[place.column],
-    )
-    refused = await _try_update(env, place, _is(place, kept), _literal(other[0]["isbn"]))
+    other = await env.db.others(place, kept.book[place.column])
+    refused = await _try_update(env, place, _is(place, kept), _literal(other[0]))
     if refused is None:
         fail(
             "The database accepts two books with the same ISBN",
@@ -262,25 +257,20 @@ def _finds(index: Index, kept: Kept) -> bool:
 
 async def _make_many(env: Env, kept: Kept) -> None:
     """Add many reviews of another book, so that only an index finds those of the first."""
-    other = await env.db.fetch(
-        f"select {quote(kept.key)}::text as k from {kept.books}"  # noqa: S608 - quoted
-        f" where {quote(kept.key)}::text <> $1 order by 1 limit 1",
-        kept.review[kept.link.column],
-    )
+    own = kept.review[kept.link.column]
+    other = await env.db.others(Place(kept.books, kept.key), own)
     column = next(c for c in await env.db.columns(kept.reviews) if c.name == kept.link.column)
     mark = kept.review_places["comment"]
     await env.db.multiply(
         mark,
         kept.review[mark.column] or "",
         _ENOUGH_ROWS,
-        changes={kept.link.column: f"{_literal(other[0]['k'])}::{column.type}"},
+        changes={kept.link.column: f"{_literal(other[0])}::{column.type}"},
     )
 
 
 async def _try_update(env: Env, place: Place, where: str, value: str) -> str | None:
-    refused = await env.db.attempt(
-        f"update {place.table} set {place.quoted} = {value} where {where}"  # noqa: S608 - quoted
-    )
+    refused = await env.db.attempt(f"{place.update_to(value)} where {where}")
     if refused is not None and refused.startswith(_OUR_MISTAKES):
         unknown(f"An UPDATE of {place.table} could not be tried: SQLSTATE {refused}")
     return refused

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
-from acidtest.grader.sdk import SAFETY, Answer, Env, User, check, fail, quote, unmet
+from acidtest.grader.sdk import SAFETY, Answer, Env, User, check, fail, unmet
 
 from ._desk import BASE, add_order, cursor_name, limit_name, listed
 from ._rows import find_rows
@@ -76,7 +76,7 @@ async def _make_simultaneous(env: Env) -> None:
     column = next(c for c in await env.db.columns(place.table) if c.name == place.column)
     moment = datetime.now(UTC).replace(microsecond=0)
     value = moment if "with time zone" in column.type else moment.replace(tzinfo=None)
-    await env.db.execute(f"update {place.table} set {quote(place.column)} = $1", value)  # noqa: S608 - quoted
+    await env.db.execute(place.update_to("$1"), value)
     await env.cache.flushdb()
 
 

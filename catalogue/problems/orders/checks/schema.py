@@ -350,9 +350,7 @@ async def _no_status(env: Env, kept: Kept) -> str:
 
 
 async def _try_update(env: Env, place: Place, where: str, value: str) -> str | None:
-    refused = await env.db.attempt(
-        f"update {place.table} set {place.quoted} = {value} where {where}"  # noqa: S608 - quoted
-    )
+    refused = await env.db.attempt(f"{place.update_to(value)} where {where}")
     if refused is not None and refused.startswith(_OUR_MISTAKES):
         unknown(f"An UPDATE of {place.table} could not be tried: SQLSTATE {refused}")
     return refused

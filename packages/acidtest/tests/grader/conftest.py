@@ -1,19 +1,40 @@
-"""A stage for whole runs of the engine; see `tiny/stage.py`."""
+"""A private PostgreSQL for each module, and a stage for whole runs; see `tiny/stage.py`."""
 
 import importlib.util
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from acidtest.grader.lab.postgres import Cluster
 from acidtest.grader.lab.sandbox import Probe, drivers
 
 _probes: dict[str, Probe] = {}
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder other users can walk to, unlike pytest's own, so that servers may run as nobody."""
+    folder = Path(tempfile.mkdtemp(prefix="acidtest-lab-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(open_folder: Path) -> AsyncIterator[Cluster]:
+    """A private PostgreSQL for the tests of one module."""
+    run_dir = Path(tempfile.mkdtemp(prefix="pg-", dir=open_folder))
+    run_dir.chmod(0o755)
+    server = await Cluster.start(run_dir, cache_dir=open_folder / "cache")
+    yield server
+    await server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,18 @@ class Place(NamedTuple):
         """The column as a quoted identifier."""
         return quote(self.column)
 
+    @property
+    def holders(self) -> str:
+        """The clause that names the rows in which the column holds `$1` as text."""
+        return f"from {self.table} where {self.quoted}::text = $1"
+
+    def update_to(self, expression: str) -> str:
+        """Return the statement that gives the column the value of an SQL expression in every row.
+
+        A condition may be appended to it.
+        """
+        return f"update {self.table} set {self.quoted} = {expression}"  # noqa: S608 - quoted
+
 
 def quote(name: str) -> str:
     """Return `name` as a quoted SQL identifier."""
@@ -103,23 +115,31 @@ class Database:
 
     async def count(self, place: Place, value: str) -> int:
         """Rows in which `place` holds exactly `value` as text."""
-        rows = await self.fetch(
-            f"select count(*) as n from {place.table}"  # noqa: S608 - quoted
-            f" where {place.quoted}::text = $1",
-            value,
-        )
+        rows = await self.fetch(f"select count(*) as n {place.holders}", value)
         return int(rows[0]["n"])
 
     async def row(self, place: Place, value: str) -> Row:
         """The row in which `place` holds `value`, every column as text; empty where none does."""
         names = [column.name for column in await self.columns(place.table)]
         texts = ", ".join(f"{quote(name)}::text as {quote(name)}" for name in names)
+        rows = await self.fetch(f"select {texts} {place.holders} limit 1", value)
+        return rows[0] if rows else {}
+
+    async def others(self, place: Place, value: str | None, *, most: int = 1) -> list[str]:
+        """Up to `most` texts that `place` holds in rows where it does not hold `value`."""
         rows = await self.fetch(
-            f"select {texts} from {place.table}"  # noqa: S608 - quoted
-            f" where {place.quoted}::text = $1 limit 1",
+            f"select {place.quoted}::text as other from {place.table}"  # noqa: S608 - quoted
+            f" where {place.quoted}::text <> $1 order by 1 limit {int(most)}",
             value,
         )
-        return rows[0] if rows else {}
+        return [row["other"] for row in rows]
+
+    async def whole_rows(self, table: str, *, most: int) -> list[str]:
+        """Up to `most` rows of a table (quoted name), each as one text of all its columns."""
+        rows = await self.fetch(
+            f"select t::text as whole from {table} as t limit {int(most)}"  # noqa: S608 - quoted
+        )
+        return [row["whole"] for row in rows]
 
     def processor_seconds(self) -> float:
         """Seconds of processor time that the whole server has taken so far."""
@@ -172,11 +192,7 @@ class Database:
                 for column in await columns_of(connection, table)
             ]
             for place in places:
-                there = await connection.fetchval(
-                    f"select exists (select from {place.table}"  # noqa: S608 - quoted
-                    f" where {place.quoted}::text = $1)",
-                    value,
-                )
+                there = await connection.fetchval(f"select exists (select {place.holders})", value)
                 found += [place] if there else []
                 if len(found) >= most:
                     break
