@@ -29,6 +29,8 @@ LATENESS_MS = 0.1
 TRUTH_SHARE = 0.02
 _FREEZE_RATE, _FREEZE_SECONDS, _FREEZE_AFTER = 1000, 6, 2.0
 _OURS = "acidtest"
+_ROUNDED = 10.0
+"""A figure from here on is shown without decimals."""
 
 
 class Row(NamedTuple):
@@ -137,7 +139,7 @@ async def _of(rival: Rival, server: ArrivalServer, options: argparse.Namespace) 
         await server.begin()
         await rival.run(server.url, rate, options.seconds)
         share, burst = _punctuality(await server.log(), rate, options.seconds)
-        cells += [f"{share:.1%}", f"{burst:.0f}" if burst >= 10 else f"{burst:.2f}"]  # noqa: PLR2004 - digits
+        cells += [f"{share:.1%}", f"{burst:.0f}" if burst >= _ROUNDED else f"{burst:.2f}"]
     await server.begin(freeze_after=_FREEZE_AFTER)
     said = await rival.run(server.url, _FREEZE_RATE, _FREEZE_SECONDS)
     p90, p99 = _expected()

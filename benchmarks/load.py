@@ -6,6 +6,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -135,7 +136,7 @@ async def fixed_rate(
                 timeout=aiohttp.ClientTimeout(total=_LATE),
             ) as answer:
                 await answer.read()
-                errors += answer.status >= 400  # noqa: PLR2004 - the first of HTTP's errors
+                errors += answer.status >= HTTPStatus.BAD_REQUEST
         except (aiohttp.ClientError, TimeoutError):
             errors += 1
         took.append((time.perf_counter() - due) * 1000)

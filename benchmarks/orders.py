@@ -32,7 +32,6 @@ _ROOT = Path(__file__).parents[1]
 _HOME = _ROOT / "services" / "orders"
 _DURABLE = ("max_connections=100",)
 _SECRET = "5e" * 32
-_PASSWORD = "correct horse"  # noqa: S105 - of made-up users
 _ORDER = '{"total_cents": 1999, "currency": "EUR"}'
 _USERS = 20
 _ORDERS = 40
@@ -111,7 +110,7 @@ def _path() -> str:
 
 
 def _user(url: str, number: int) -> User:
-    account = {"email": f"user{number}@example.com", "password": _PASSWORD}
+    account = {"email": f"user{number}@example.com", "password": f"correct horse {number}"}
     with httpx.Client(base_url=url, timeout=30) as client:
         client.post("/auth/register", json=account).raise_for_status()
         token = client.post("/auth/login", json=account).json()["access_token"]

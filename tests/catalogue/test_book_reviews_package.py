@@ -181,10 +181,7 @@ def test_plain_errors_are_no_leaks(text: str) -> None:
         (None, False),
     ],
 )
-def test_only_moments_with_an_offset_are_moments(
-    text: object,
-    known: bool,  # noqa: FBT001 - a row of the table
-) -> None:
+def test_only_moments_with_an_offset_are_moments(text: object, *, known: bool) -> None:
     """RFC 3339 with an offset is understood, and nothing else is."""
     assert (instant(text) is not None) is known
 

@@ -150,11 +150,7 @@ _BCRYPT = "$2b$12$" + "a" * 53
         ("$pbkdf2-sha512$210000$AbCd$hash", "PBKDF2 with sha512", True),
     ],
 )
-def test_the_cost_of_a_hash_is_read(
-    text: str,
-    scheme: str,
-    enough: bool,  # noqa: FBT001 - a row of the table
-) -> None:
+def test_the_cost_of_a_hash_is_read(text: str, scheme: str, *, enough: bool) -> None:
     """Formats that libraries write are known, and their cost is held against OWASP's minimum."""
     verdict = part("_hashes").judged(text)
 
@@ -230,8 +226,9 @@ def test_trace_ids_are_found_under_their_names(body: Any, found: str | None) -> 
 def test_an_index_counts_by_what_it_finds(
     columns: list[str],
     predicate: str | None,
-    partly: bool,  # noqa: FBT001 - a row of the table
-    found: bool,  # noqa: FBT001 - a row of the table
+    *,
+    partly: bool,
+    found: bool,
 ) -> None:
     """An index counts by its first column and by what it leaves out, whatever it is called."""
     index = Index(

@@ -96,7 +96,7 @@ def test_any_header_is_a_key_or_malformed(line: str) -> None:
         (b"", b"null", False),
     ],
 )
-def test_fingerprint_is_of_the_meaning(one: bytes, other: bytes, same: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_fingerprint_is_of_the_meaning(one: bytes, other: bytes, *, same: bool) -> None:
     """Order and white space say nothing; every value, and whatever is not JSON, does."""
     assert (fingerprint(one) == fingerprint(other)) is same
     assert fingerprint(one, target="/a") != fingerprint(one, target="/b")

@@ -33,7 +33,7 @@ from acidkit.web import (
         ('""', False),
     ],
 )
-def test_if_match_compares_strongly(line: str, holds: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_if_match_compares_strongly(line: str, *, holds: bool) -> None:
     """Only the very version, in a list or as a star, allows the change; a weak tag never does."""
     condition = Precondition([line])
     assert condition.given

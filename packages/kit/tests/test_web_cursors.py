@@ -18,8 +18,8 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 Row = tuple[datetime, uuid.UUID]
 
 
-@given(TIMES, st.uuids(), st.booleans())
-def test_cursor_of_uuids_comes_back(time: datetime, row: uuid.UUID, newer: bool) -> None:  # noqa: FBT001 - hypothesis gives it
+@given(time=TIMES, row=st.uuids(), newer=st.booleans())
+def test_cursor_of_uuids_comes_back(time: datetime, row: uuid.UUID, *, newer: bool) -> None:
     """What a list gives out it understands: time to the microsecond, id and direction."""
     cursor = UuidCursor(time, row, newer)
     assert CODEC.decode(CODEC.encode(cursor)) == cursor

@@ -57,11 +57,11 @@ def main() -> int:
     try:
         lines = list(added_lines(f"{base}..{head}" if base else head))
     except (OSError, subprocess.SubprocessError) as error:
-        print(f"secret scan: the change cannot be read: {error}", file=sys.stderr)  # noqa: T201
+        print(f"secret scan: the change cannot be read: {error}", file=sys.stderr)
         return 2
     findings = [(line, kind) for line in lines for kind in secrets_in(line.text)]
     for line, kind in findings:
-        print(f"{line.path}: {kind} in commit {line.commit[:12]}")  # noqa: T201 - for the CI log
+        print(f"{line.path}: {kind} in commit {line.commit[:12]}")
     return 1 if findings else 0
 
 

@@ -35,15 +35,15 @@ def event(order_id: int = PENDING, kind: str = "payment.succeeded") -> bytes:
     return json.dumps({"type": kind, "data": {"order_id": order_id}}, indent=3).encode()
 
 
-def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
+def rows(url: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
     """What the database says."""
     with psycopg.connect(url) as connection:
-        return connection.execute(sql.encode()).fetchall()
+        return connection.execute(sql.encode(), values).fetchall()
 
 
 def status(url: str, order_id: int = PENDING) -> str:
     """The status of an order."""
-    return str(rows(url, f"SELECT status FROM orders WHERE id = {order_id}")[0][0])  # noqa: S608 - a number
+    return str(rows(url, "SELECT status FROM orders WHERE id = %s", order_id)[0][0])
 
 
 def audit(url: str) -> list[tuple[Any, ...]]:

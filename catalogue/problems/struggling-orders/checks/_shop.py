@@ -13,7 +13,10 @@ COUNTED = "figures_are_those_of_paid_orders"
 MIGRATED = "the_migration_runs_on_the_production_data"
 """The check without which what stayed as it was stayed so because nothing was done."""
 
-_ORDER = "id, user_id, status::text as status, trim(currency) as currency, total_cents, created_at"
+_ORDERS = """
+    select id, user_id, status::text as status, trim(currency) as currency, total_cents, created_at
+    from public.orders
+"""
 _ITEMS = """
     select i.product_id, p.name as product_name, i.quantity, i.unit_price_cents
     from public.order_items i join public.products p on p.id = i.product_id
@@ -31,18 +34,14 @@ _DAYS = """
 
 async def stored_order(env: Env, order_id: int) -> dict[str, Any]:
     """The order of that id with its items, as the database has it."""
-    rows = await env.db.fetch(
-        f"select {_ORDER} from public.orders where id = $1",  # noqa: S608 - ours
-        order_id,
-    )
+    rows = await env.db.fetch(f"{_ORDERS} where id = $1", order_id)
     return {**rows[0], "items": await env.db.fetch(_ITEMS, order_id)}
 
 
 async def newest_orders(env: Env, *, status: str | None, limit: int) -> list[dict[str, Any]]:
     """The newest orders of a status, or of all, with their items."""
     rows = await env.db.fetch(
-        f"select {_ORDER} from public.orders"  # noqa: S608 - ours
-        " where $1::text is null or status::text = $1"
+        f"{_ORDERS} where $1::text is null or status::text = $1"
         " order by created_at desc, id desc limit $2",
         status,
         limit,

@@ -55,7 +55,7 @@ def shared_url(postgres_server: PostgresServer) -> Iterator[str]:
 def database_url(shared_url: str, postgres_server: PostgresServer) -> str:
     """The database, with nobody in it."""
     for table in reversed(metadata.sorted_tables):
-        postgres_server.run(f"DELETE FROM {table.name}", url=shared_url)  # noqa: S608 - our names
+        postgres_server.run(str(table.delete()), url=shared_url)
     return shared_url
 
 

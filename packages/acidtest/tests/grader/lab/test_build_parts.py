@@ -156,7 +156,8 @@ def test_only_what_is_installed_rebuilds(
     tmp_path: Path,
     requirements: str,
     changed: str,
-    rebuilt: bool,  # noqa: FBT001 - the answer
+    *,
+    rebuilt: bool,
 ) -> None:
     """A change rebuilds an environment when it is in a folder that is installed into it."""
     files = {

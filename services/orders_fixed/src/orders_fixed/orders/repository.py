@@ -54,4 +54,4 @@ class OrderRepository(Repository):
 
 
 def _order(row: Row[tuple[object, ...]]) -> Order:
-    return Order.model_validate(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return Order.model_validate(row, from_attributes=True)

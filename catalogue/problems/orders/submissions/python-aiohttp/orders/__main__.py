@@ -28,7 +28,13 @@ STOP_SECONDS = 7.0  # what is not finished by then is cut off
 class Connection(web.RequestHandler):
     """Answers what is not even HTTP in the shape of all other errors."""
 
-    def handle_error(self, request, status=500, exc=None, message=None):  # noqa: ANN001, ANN201
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is under way already")
         trace_id = trace_id_of(request.headers.get("traceparent"))

@@ -6,6 +6,7 @@ unpacked. A room of its own because it reads hostile bytes and is tested against
 
 _MAX_HEAD = 65_536
 _MAX_LINE = 4_096
+_MOST_DIGITS = 16  # 64 bits in hexadecimal
 _FINAL, _SWITCHING = 200, 101
 _BODILESS = {204, 304}
 
@@ -178,6 +179,6 @@ def _status(line: bytes) -> int:
 
 def _number(text: bytes, radix: int) -> int:
     digits = b"0123456789abcdef"[:radix]
-    if not 0 < len(text) <= 16 or text.lower().strip(digits):  # noqa: PLR2004 - 64 bits in hex
+    if not 0 < len(text) <= _MOST_DIGITS or text.lower().strip(digits):
         raise BadAnswerError("what came back is not HTTP")
     return int(text, radix)
