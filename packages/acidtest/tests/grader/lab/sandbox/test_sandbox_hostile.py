@@ -218,12 +218,13 @@ async def test_listening_everywhere_disturbs_nobody(start: Start, tree: Path) ->
         pass
 
 
-SECRETS = ("/etc/shadow", "/etc/ssh", "/root", "/work", "/proc/1/environ", "/proc/1/root", "/sys")
+REPOSITORY = Path(__file__).parents[6]
+SECRETS = ("/etc/shadow", "/etc/ssh", "/root", "/proc/1/environ", "/proc/1/root", "/sys")
 
 
-@pytest.mark.parametrize("secret", [*SECRETS, __file__])
+@pytest.mark.parametrize("secret", [*SECRETS, str(REPOSITORY), __file__])
 async def test_the_host_cannot_be_read(start: Start, secret: str) -> None:
-    """Accounts, homes, other processes' memory and this file are not there or closed."""
+    """Accounts, homes, other processes' memory and this repository are not there or closed."""
     if secret.startswith("/proc/1") and os.geteuid():
         pytest.skip("without privilege, process 1 is of the program's own user and shows no more")
     program = await start(f"cat {secret} || ls {secret}/")
