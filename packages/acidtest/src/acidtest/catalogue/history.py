@@ -4,7 +4,6 @@ A room of its own because a repository cannot hold another one's history, and so
 about what lies in it. Ids of commits are the same wherever it is replayed.
 """
 
-import os
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from acidtest.catalogue.loader import read_yaml
 from acidtest.core.errors import PackageError, UsageError
+from acidtest.core.git import git_command, git_environment_in
 
 _GIT_SECONDS = 30.0
 _BRANCH = "main"
@@ -83,18 +83,9 @@ def replay_history(history: History, folder: Path) -> None:
 def _git(folder: Path, *arguments: str, **environment: str) -> None:
     try:
         run = subprocess.run(
-            ["git", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", *arguments],
+            git_command(*arguments),
             cwd=folder,
-            # Neither what the candidate has set up for git nor a repository around the folder.
-            env={
-                "PATH": os.environ.get("PATH", os.defpath),
-                "HOME": str(folder),
-                "LC_ALL": "C",
-                "GIT_CONFIG_NOSYSTEM": "1",
-                "GIT_CONFIG_GLOBAL": os.devnull,
-                "GIT_CEILING_DIRECTORIES": str(folder.parent),
-                **environment,
-            },
+            env={**git_environment_in(folder, home=folder), **environment},
             capture_output=True,
             text=True,
             timeout=_GIT_SECONDS,

@@ -15,6 +15,7 @@ from acidtest.grader.lab.build import Built
 from acidtest.grader.lab.intake import Submission
 from acidtest.grader.lab.journal import Journal
 from acidtest.grader.lab.postgres import DATABASE, Cluster
+from acidtest.grader.lab.process import CommandOutcome
 from acidtest.grader.lab.pull_request import PullRequests
 from acidtest.grader.lab.recipe import Recipe
 from acidtest.grader.lab.sandbox import Driver, Limits
@@ -27,15 +28,6 @@ MIGRATED = DATABASE
 _AGAIN = "migrated_again"
 _MIGRATION_SECONDS = 120.0
 _LOG_LINES = 200
-
-
-class CommandOutcome(NamedTuple):
-    """What came of a command of the submission."""
-
-    exit_code: int | None
-    """None when it did not end in time."""
-    seconds: float
-    log: str
 
 
 class MigrationReport(NamedTuple):

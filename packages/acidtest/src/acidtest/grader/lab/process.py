@@ -141,6 +141,15 @@ class Completed(NamedTuple):
     seconds: float
 
 
+class CommandOutcome(NamedTuple):
+    """What came of a command of the submission."""
+
+    exit_code: int | None
+    """None when it did not end in time."""
+    seconds: float
+    log: str
+
+
 class Child:
     """A running process in a group of its own, whose output is read until it ends.
 

@@ -6,18 +6,18 @@ a port. The repository is made here: its history is two commits old and nobody's
 
 import asyncio
 import itertools
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acidtest.core.errors import HarnessError, InfrastructureError
-from acidtest.grader.lab.process import run_bounded
+from acidtest.core.git import git_command, git_environment_in
+from acidtest.grader.lab.process import CommandOutcome, run_bounded
 from acidtest.grader.lab.sandbox import Limits, open_tree
 
 if TYPE_CHECKING:
-    from acidtest.grader.lab.lab import CommandOutcome, Lab
+    from acidtest.grader.lab.lab import Lab
 
 _GIT_SECONDS = 30.0
 _CI_SECONDS = 60.0
@@ -37,7 +37,7 @@ class PullRequests:
         self._lab = lab
         self._numbers = itertools.count(1)
 
-    async def __call__(self, *commits: Change) -> "CommandOutcome":
+    async def __call__(self, *commits: Change) -> CommandOutcome:
         """Run it in a checkout of a change made of `commits`, without a network.
 
         `CI_BASE` names the commit that the change starts from, `CI_HEAD` its last one.
@@ -65,9 +65,7 @@ class PullRequests:
         await asyncio.to_thread(open_tree, place, writable=True)
         return base, head
 
-    async def _run(self, place: Path, *, base: str, head: str) -> "CommandOutcome":
-        from acidtest.grader.lab.lab import CommandOutcome  # noqa: PLC0415 - they need each other
-
+    async def _run(self, place: Path, *, base: str, head: str) -> CommandOutcome:
         lab, lines = self._lab, list[str]()
 
         def keep(_stream: str, text: str) -> None:
@@ -115,16 +113,8 @@ async def _commit(place: Path, message: str) -> str:
 
 async def _git(place: Path, *arguments: str) -> str:
     run = await run_bounded(
-        # What a submission names as a filter or a hook is not ours to run.
-        ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *arguments],
-        env={
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(place.parent),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_CEILING_DIRECTORIES": str(place.parent),
-        },
+        git_command(*arguments),
+        env=git_environment_in(place, home=place.parent),
         deadline=_GIT_SECONDS,
         cwd=place,
     )

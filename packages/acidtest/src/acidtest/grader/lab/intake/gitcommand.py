@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from acidtest.core.errors import InfrastructureError, SubmissionError
+from acidtest.core.git import git_command, git_environment
 from acidtest.grader.lab.intake.budget import Budget
 from acidtest.grader.lab.intake.landing import CHUNK
 from acidtest.grader.lab.intake.submission import MIB
@@ -33,8 +34,6 @@ _PASSED_ON = (
 _MOST_MEMORY_KIB = 2 * 1024 * 1024
 _MOST_OUTPUT = 64 * MIB
 _SETTINGS = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
     "core.symlinks=false",
     "protocol.ext.allow=never",
     "submodule.recurse=false",
@@ -110,11 +109,11 @@ class Git:
         stdout: int | IO[bytes],
         stderr: int | IO[bytes],
     ) -> subprocess.Popen[bytes]:
-        settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+        words = git_command(*arguments, program=self._program, settings=_SETTINGS)
         file_blocks = self._budget.limits.total_bytes // 512
         bounds = f'ulimit -v {_MOST_MEMORY_KIB} -f {file_blocks} 2>/dev/null; exec "$@"'
         return subprocess.Popen(
-            ["/bin/sh", "-c", bounds, "sh", self._program, *settings, *arguments],
+            ["/bin/sh", "-c", bounds, "sh", *words],
             cwd=self._home,
             env=self._environment(),
             stdin=stdin,
@@ -125,11 +124,9 @@ class Git:
 
     def _environment(self) -> dict[str, str]:
         env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        env |= git_environment(self._home)
         env |= {
-            "HOME": str(self._home),
             "GIT_DIR": str(self._home),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "/bin/false",
             "GIT_ALLOW_PROTOCOL": "file:https:ssh:git",
