@@ -9,10 +9,12 @@ from openapi_spec_validator import validate
 
 from acidtest.catalogue.expectations import load_expectations
 from acidtest.catalogue.loader import load_problem, problem_slugs
+from acidtest.core.verdict import Kind
 from acidtest.grader.plan import ordered_checks
 from acidtest.grader.verify import cases_of, stage
 
-MINIMUM_CHECKS = 30
+MINIMUM_CHECKS = {"orders": 45}
+"""Where it is not thirty."""
 MINIMUM_SUSPECTS = 18
 
 
@@ -47,8 +49,71 @@ def test_there_are_enough_checks_and_each_requirement_is_asked(slug: str) -> Non
     problem = load_problem(slug)
     checks = ordered_checks(problem)
 
-    assert len(checks) >= MINIMUM_CHECKS
+    assert len(checks) >= MINIMUM_CHECKS.get(slug, 30)
     assert {check.info.requirement for check in checks} == set(problem.requirements)
+
+
+@pytest.mark.parametrize("slug", problem_slugs())
+def test_every_group_has_points(slug: str) -> None:
+    """Each group has a check that carries points, and no other group is named."""
+    problem = load_problem(slug)
+    groups = {group.name for group in problem.groups}
+    checks = ordered_checks(problem)
+
+    assert {check.info.group for check in checks} == groups
+    assert {c.info.group for c in checks if c.info.kind is not Kind.ADVISORY} == groups
+
+
+@pytest.mark.parametrize("slug", problem_slugs())
+def test_every_check_speaks_in_sentences(slug: str) -> None:
+    """The first line of each check is one whole sentence."""
+    checks = ordered_checks(load_problem(slug))
+    # The titles of the other problems may begin with a name in code quotes.
+    sentence = re.compile(rf"{'[A-Z]' if slug == 'book-reviews' else '[A-Z`]'}.*\w\.")
+
+    assert [c.info.id for c in checks if not sentence.fullmatch(c.info.title)] == []
+
+
+@pytest.mark.parametrize("slug", problem_slugs())
+def test_what_checks_rest_on_is_there(slug: str) -> None:
+    """Each check rests on checks that exist."""
+    checks = ordered_checks(load_problem(slug))
+
+    known = {check.info.id for check in checks}
+    assert {name for check in checks for name in check.info.requires} <= known
+
+
+@pytest.mark.parametrize("slug", problem_slugs())
+def test_checks_import_only_what_they_may(slug: str) -> None:
+    """Checks import the SDK, their own siblings and the standard library, and nothing else."""
+    paths = sorted((load_problem(slug).folder / "checks").glob("*.py"))
+    assert paths
+    for path in paths:
+        names = re.findall(r"^(?:from|import) ([\w.]+)", path.read_text(), re.MULTILINE)
+        ours = [name for name in names if name.startswith(("acidtest", "acidkit"))]
+        assert set(ours) <= {"acidtest.grader.sdk"}, path.name
+
+
+@pytest.mark.parametrize("slug", problem_slugs())
+def test_the_rubric_weighs_every_dimension(slug: str) -> None:
+    """Each item of the rubric is a sentence with evidence, and no dimension is without items."""
+    rubric = yaml.safe_load((load_problem(slug).folder / "rubric.yaml").read_text())
+    items = rubric["items"]
+
+    assert {item["dimension"] for item in items} == set(rubric["dimensions"])
+    assert sum(dimension["weight"] for dimension in rubric["dimensions"].values()) == 100
+    assert all(item["statement"].strip().endswith(".") and item["evidence"] for item in items)
+    assert len({item["id"] for item in items}) == len(items)
+
+
+@pytest.mark.parametrize("slug", ["book-reviews", "struggling-orders"])
+def test_every_scored_check_has_its_suspect(slug: str) -> None:
+    """For each check with points a suspect is kept that must fail it."""
+    problem = load_problem(slug)
+    caught = {c for kept in load_expectations(problem).suspects.values() for c in kept.fails}
+
+    scored = {c.info.id for c in ordered_checks(problem) if c.info.kind is not Kind.ADVISORY}
+    assert scored == caught
 
 
 @pytest.mark.parametrize("slug", problem_slugs())
