@@ -7,7 +7,14 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # it sh
 
 from acidtest.catalogue.problem import ObjectiveSpec
 from acidtest.core.evidence import LoadRecord
-from acidtest.grader.load import Calibration, Conclusion, LoadResult, doubt, find_capacity
+from acidtest.grader.load import (
+    Calibration,
+    Conclusion,
+    LoadResult,
+    calibrated,
+    doubt,
+    find_capacity,
+)
 from acidtest.grader.load.latency import Latencies
 from acidtest.grader.load.oracle import GOOD, SHED
 from acidtest.grader.load.tally import LATE, STARVED, Outcome, Tally
@@ -49,6 +56,32 @@ def _result(*, p95: float = 50.0, lower: float | None = None, **changes: Any) ->
 )
 def test_a_conclusion_needs_a_proof(result: LoadResult, conclusion: Conclusion) -> None:
     """Within the limit stands however busy it was; beyond it only where nobody was in the way."""
+    assert result.conclude(percentile=95, limit_ms=200, error_share=0.001) is conclusion
+
+
+BUSY_WITH_IT = {"busy": 0.97, "foreign": 0.02}
+BUSY_WITH_OTHERS = {"busy": 0.97, "foreign": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "conclusion"),
+    [
+        ({}, {}, Conclusion.BROKEN),
+        ({}, BUSY_WITH_IT, Conclusion.BROKEN),
+        (BUSY_WITH_IT, BUSY_WITH_IT, Conclusion.BROKEN),
+        ({}, BUSY_WITH_OTHERS, Conclusion.UNTOLD),
+        (BUSY_WITH_OTHERS, {}, Conclusion.UNTOLD),
+        ({}, {"busy": 0.5}, Conclusion.UNTOLD),
+    ],
+)
+def test_a_service_is_not_excused_by_itself(
+    before: dict[str, float], after: dict[str, float], conclusion: Conclusion
+) -> None:
+    """A slow trivial service excuses the judged one unless that took the processors itself."""
+    sides = [_result(p95=50.0 if change else 1.0, **change) for change in (before, after)]
+
+    result = calibrated(_result(p95=300), *sides)
+
     assert result.conclude(percentile=95, limit_ms=200, error_share=0.001) is conclusion
 
 
