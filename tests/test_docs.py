@@ -20,6 +20,8 @@ LARGEST = 1024 * 1024
 OF_LINUX = frozenset({"no_new_privs"})
 
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+ANCHOR = re.compile(r"\]\(#([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 NAMED_LINK = re.compile(r"\[`([a-z0-9_]+)`\]\(([^)\s]+/checks/\w+\.py)\)")
 NAME = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+)+)`")
 ONLY = re.compile(r"--only (\S+)")
@@ -75,6 +77,12 @@ def test_links_and_paths_lead_somewhere(page: str) -> None:
     places += [ROOT / path for path in PLACE.findall(LINK.sub("]()", text))]
 
     assert [str(place) for place in places if not place.exists()] == []
+    assert set(ANCHOR.findall(text)) <= {anchor(title) for title in HEADING.findall(text)}
+
+
+def anchor(title: str) -> str:
+    """What a heading is called in a link."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", pages())
