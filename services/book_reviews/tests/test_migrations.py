@@ -1,32 +1,21 @@
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import asyncpg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from acidkit.db import connection_url
-from acidkit.testing import PostgresServer, run_alembic
+from acidkit.testing import (
+    PostgresServer,
+    model_differences,
+    refusal,
+    relations_left,
+    run_alembic,
+    schema_lines,
+)
 from book_reviews.tables import Table
 
 pytestmark = pytest.mark.lab
 
 HOME = Path(__file__).parents[1]
-
-CATALOGUE = """
-SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
-    SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default)
-        AS line FROM information_schema.columns WHERE table_schema = 'public'
-    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace = 'public'::regnamespace
-    UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
-) AS everything
-"""
 
 ROWS = """
 INSERT INTO books (title, author) VALUES ('one', 'A'), ('two', 'B'), ('three', 'C');
@@ -41,14 +30,14 @@ def migrate(url: str, *words: str) -> str:
 
 def test_up_down_up_keeps_the_data(postgres_server: PostgresServer, database_url: str) -> None:
     """Going back a step and forth again keeps every row, and the summary is true again."""
-    before = postgres_server.run(CATALOGUE, url=database_url)
+    before = schema_lines(postgres_server, database_url)
     postgres_server.run(ROWS, url=database_url)
     migrate(database_url, "downgrade", "-1")
     postgres_server.run(
         "INSERT INTO reviews (book_id, reviewer, rating) VALUES (2, 's', 2)", url=database_url
     )
     migrate(database_url, "upgrade", "head")
-    assert postgres_server.run(CATALOGUE, url=database_url) == before
+    assert schema_lines(postgres_server, database_url) == before
     summary = postgres_server.run(
         "SELECT id, review_count, rating_sum FROM books ORDER BY id", url=database_url
     )
@@ -57,19 +46,15 @@ def test_up_down_up_keeps_the_data(postgres_server: PostgresServer, database_url
 
 def test_second_run_changes_nothing(postgres_server: PostgresServer, database_url: str) -> None:
     """Migrating a migrated database is a no-op."""
-    before = postgres_server.run(CATALOGUE, url=database_url)
+    before = schema_lines(postgres_server, database_url)
     migrate(database_url, "upgrade", "head")
-    assert postgres_server.run(CATALOGUE, url=database_url) == before
+    assert schema_lines(postgres_server, database_url) == before
 
 
 def test_down_to_nothing_leaves_nothing(postgres_server: PostgresServer, database_url: str) -> None:
     """Every migration can be taken back."""
     migrate(database_url, "downgrade", "base")
-    left = postgres_server.run(
-        "SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-        " AND relname NOT LIKE 'alembic%'",
-        url=database_url,
-    )
+    left = relations_left(postgres_server, database_url)
     assert left == ""
 
 
@@ -87,21 +72,9 @@ def test_script_can_be_printed(database_url: str) -> None:
     assert "CREATE TABLE reviews" in migrate(database_url, "upgrade", "head", "--sql")
 
 
-def test_tables_and_migrations_agree(database_url: str) -> None:
+async def test_tables_and_migrations_agree(database_url: str) -> None:
     """What the code believes about the tables is what the migrations made."""
-
-    def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, Table.metadata))
-
-    async def compare() -> list[object]:
-        engine = create_async_engine(connection_url(database_url))
-        async with engine.connect() as connection:
-            found = await connection.run_sync(differences)
-        await engine.dispose()
-        return found
-
-    assert asyncio.run(compare()) == []
+    assert await model_differences(database_url, Table.metadata) == []
 
 
 @pytest.mark.parametrize(
@@ -128,10 +101,4 @@ async def test_database_keeps_the_rules(
 ) -> None:
     """A row that breaks a rule is refused by the database itself, whoever sends it."""
     postgres_server.run(ROWS, url=database_url)
-    connection = await asyncpg.connect(database_url)
-    try:
-        with pytest.raises(asyncpg.PostgresError) as caught:
-            await connection.execute(statement)
-        assert caught.value.sqlstate == state
-    finally:
-        await connection.close()
+    assert await refusal(database_url, statement) == state

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -14,21 +13,27 @@ from redis.asyncio import Redis
 from sqlalchemy import event
 
 from acidkit.observe import Redactor, configure_logs
-from acidkit.testing import FaultProxy, Instance, RedisServer, running
+from acidkit.testing import Instance, RedisServer, running
 from acidkit.testing.plugin import postgres_server, redis_server
 from acidkit.testing.service import (
+    Addresses,
     ServiceProcess,
+    addresses,
+    client,
     database_proxy,
     database_url,
     logging_as_before,
     raw,
     redis_proxy,
+    service,
     template,
 )
 from orders.app import build
 from orders.settings import Settings
 
 __all__ = [
+    "addresses",
+    "client",
     "database_proxy",
     "database_url",
     "logging_as_before",
@@ -36,6 +41,7 @@ __all__ = [
     "raw",
     "redis_proxy",
     "redis_server",
+    "service",
     "template",
 ]
 
@@ -52,15 +58,13 @@ def home() -> Path:
 
 
 @pytest.fixture
-def start(database_url: str, database_proxy: FaultProxy, redis_proxy: FaultProxy) -> StartWith:
+def start(addresses: Addresses) -> StartWith:
     """Start instances of the service behind the proxies, with other settings where given."""
-    name = urlsplit(database_url).path
 
     @asynccontextmanager
     async def run(**others: Any) -> AsyncIterator[Instance]:
         settings: dict[str, Any] = {
-            "database_url": f"postgresql://postgres@127.0.0.1:{database_proxy.port}{name}",
-            "redis_url": f"redis://127.0.0.1:{redis_proxy.port}/0",
+            **addresses._asdict(),
             "secret_key": SECRET,
             "database_pool_size": 8,
             **others,
@@ -71,19 +75,6 @@ def start(database_url: str, database_proxy: FaultProxy, redis_proxy: FaultProxy
             yield instance
 
     return run
-
-
-@pytest.fixture
-async def service(start: StartWith) -> AsyncIterator[Instance]:
-    """One running instance."""
-    async with start() as instance:
-        yield instance
-
-
-@pytest.fixture
-async def client(service: Instance) -> httpx.AsyncClient:
-    """A client of one running instance."""
-    return service.client
 
 
 @pytest.fixture

@@ -1,31 +1,22 @@
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from acidkit.db import connection_url
-from acidkit.testing import PostgresServer, run_alembic
+from acidkit.testing import (
+    PostgresServer,
+    model_differences,
+    refusal,
+    relations_left,
+    run_alembic,
+    schema_lines,
+)
 from orders.repository import FIRST_PAGE, OLDER
 from orders.tables import Table
 
 pytestmark = pytest.mark.lab
 
-CATALOGUE = """
-SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
-    SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default)
-        AS line FROM information_schema.columns WHERE table_schema = 'public'
-    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace = 'public'::regnamespace
-    UNION ALL SELECT enumlabel FROM pg_enum
-) AS everything
-"""
 USER = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
 PEOPLE = f"""
@@ -46,26 +37,22 @@ REGISTER = "INSERT INTO users (id, email, password_hash) VALUES "
 
 def test_down_and_up_again(postgres_server: PostgresServer, database_url: str, home: Path) -> None:
     """Taken back to nothing and brought up again, the schema is the same."""
-    before = postgres_server.run(CATALOGUE, url=database_url)
+    before = schema_lines(postgres_server, database_url)
     run_alembic(home, database_url, "downgrade", "base")
-    left = postgres_server.run(
-        "SELECT string_agg(relname, ' ') FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-        " AND relname NOT LIKE 'alembic%'",
-        url=database_url,
-    )
+    left = relations_left(postgres_server, database_url)
     types = "SELECT count(*) FROM pg_type WHERE typname = 'order_status'"
     assert (left, postgres_server.run(types, url=database_url)) == ("", "0")
     run_alembic(home, database_url, "upgrade", "head")
-    assert postgres_server.run(CATALOGUE, url=database_url) == before
+    assert schema_lines(postgres_server, database_url) == before
 
 
 def test_second_run_changes_nothing(
     postgres_server: PostgresServer, database_url: str, home: Path
 ) -> None:
     """Migrating a migrated database is a no-op."""
-    before = postgres_server.run(CATALOGUE, url=database_url)
+    before = schema_lines(postgres_server, database_url)
     run_alembic(home, database_url, "upgrade", "head")
-    assert postgres_server.run(CATALOGUE, url=database_url) == before
+    assert schema_lines(postgres_server, database_url) == before
 
 
 def test_releases_take_turns(postgres_server: PostgresServer, home: Path) -> None:
@@ -83,21 +70,9 @@ def test_script_can_be_printed(database_url: str, home: Path) -> None:
     assert "CREATE TABLE orders" in printed
 
 
-def test_tables_and_migrations_agree(database_url: str) -> None:
+async def test_tables_and_migrations_agree(database_url: str) -> None:
     """What the code believes about the tables is what the migrations made."""
-
-    def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, Table.metadata))
-
-    async def compare() -> list[object]:
-        engine = create_async_engine(connection_url(database_url))
-        async with engine.connect() as connection:
-            found = await connection.run_sync(differences)
-        await engine.dispose()
-        return found
-
-    assert asyncio.run(compare()) == []
+    assert await model_differences(database_url, Table.metadata) == []
 
 
 @pytest.mark.parametrize(
@@ -123,13 +98,7 @@ async def test_database_keeps_the_rules(
 ) -> None:
     """A row that breaks a rule is refused by the database itself, whoever sends it."""
     postgres_server.run(PEOPLE, url=database_url)
-    connection = await asyncpg.connect(database_url)
-    try:
-        with pytest.raises(asyncpg.PostgresError) as caught:
-            await connection.execute(statement)
-        assert caught.value.sqlstate == state
-    finally:
-        await connection.close()
+    assert await refusal(database_url, statement) == state
 
 
 async def test_orders_are_found_through_indexes(

@@ -6,26 +6,31 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import psycopg
 import pytest
 from pydantic import SecretStr
 
 from acidkit.observe import Redactor, configure_logs
-from acidkit.testing import FaultProxy, Instance, PostgresServer, Start, run_alembic, running
+from acidkit.testing import Instance, PostgresServer, Start, run_alembic, running
 from acidkit.testing.plugin import postgres_server, redis_server
 from acidkit.testing.service import (
+    Addresses,
+    addresses,
+    client,
     database_proxy,
     database_url,
     logging_as_before,
     raw,
     redis_proxy,
+    service,
 )
 from acidkit.webhooks import SharedSecret
 from orders_fixed.app import build
 from orders_fixed.settings import Settings
 
 __all__ = [
+    "addresses",
+    "client",
     "database_proxy",
     "database_url",
     "logging_as_before",
@@ -33,6 +38,7 @@ __all__ = [
     "raw",
     "redis_proxy",
     "redis_server",
+    "service",
 ]
 
 HOME = Path(__file__).parents[1]
@@ -78,23 +84,15 @@ def secrets() -> tuple[str, str]:
 
 
 @pytest.fixture
-def start(
-    database_url: str,
-    database_proxy: FaultProxy,
-    redis_proxy: FaultProxy,
-    secrets: tuple[str, str],
-) -> Start:
+def start(addresses: Addresses, secrets: tuple[str, str]) -> Start:
     """Start instances of the service behind the proxies."""
-    name = urlsplit(database_url).path
 
     @asynccontextmanager
     async def run() -> AsyncIterator[Instance]:
         app = build(
             Settings(
-                database_url=SecretStr(
-                    f"postgresql://postgres@127.0.0.1:{database_proxy.port}{name}"
-                ),
-                redis_url=SecretStr(f"redis://127.0.0.1:{redis_proxy.port}/0"),
+                database_url=SecretStr(addresses.database_url),
+                redis_url=SecretStr(addresses.redis_url),
                 webhook_secrets=SecretStr(" ".join(secrets)),
                 max_in_flight=4,
                 max_waiting=2,
@@ -105,16 +103,3 @@ def start(
             yield instance
 
     return run
-
-
-@pytest.fixture
-async def service(start: Start) -> AsyncIterator[Instance]:
-    """One running instance."""
-    async with start() as instance:
-        yield instance
-
-
-@pytest.fixture
-async def client(service: Instance) -> httpx.AsyncClient:
-    """A client of one running instance."""
-    return service.client

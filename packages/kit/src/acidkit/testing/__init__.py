@@ -9,6 +9,12 @@ from acidkit.testing._postgres import PostgresServer
 from acidkit.testing._races import at_once
 from acidkit.testing._redis import RedisServer
 from acidkit.testing._running import Instance, Start, run_alembic, running
+from acidkit.testing._schema import (
+    model_differences,
+    refusal,
+    relations_left,
+    schema_lines,
+)
 
 __all__ = [
     "Fault",
@@ -19,6 +25,10 @@ __all__ = [
     "RedisServer",
     "Start",
     "at_once",
+    "model_differences",
+    "refusal",
+    "relations_left",
     "run_alembic",
     "running",
+    "schema_lines",
 ]

@@ -1,6 +1,7 @@
 """Fixtures of a service's tests: a migrated database per test, an empty Redis, faults, processes.
 
-A service's conftest imports those it wants and adds `home`, the folder with its `alembic.ini`.
+A service's conftest imports those it wants and adds `home`, the folder with its `alembic.ini`, and
+`start`, which runs the service at the `addresses` of the proxies.
 """
 
 import json
@@ -13,15 +14,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
 from acidkit.testing._faults import FaultProxy
 from acidkit.testing._postgres import PostgresServer
 from acidkit.testing._redis import RedisServer
-from acidkit.testing._running import run_alembic
+from acidkit.testing._running import Instance, Start, run_alembic
 
 PATIENCE = 30.0
 POLL = 0.01
@@ -137,6 +140,36 @@ async def database_proxy(postgres_server: PostgresServer) -> AsyncIterator[Fault
         pytest.skip("faults need a PostgreSQL of the tests' own")
     async with FaultProxy(postgres_server.socket) as proxy:
         yield proxy
+
+
+class Addresses(NamedTuple):
+    """Where a service finds its servers."""
+
+    database_url: str
+    redis_url: str
+
+
+@pytest.fixture
+def addresses(database_url: str, database_proxy: FaultProxy, redis_proxy: FaultProxy) -> Addresses:
+    """The test's own database and the empty Redis, both behind their proxies."""
+    name = urlsplit(database_url).path
+    return Addresses(
+        f"postgresql://postgres@127.0.0.1:{database_proxy.port}{name}",
+        f"redis://127.0.0.1:{redis_proxy.port}/0",
+    )
+
+
+@pytest.fixture
+async def service(start: Start) -> AsyncIterator[Instance]:
+    """One running instance."""
+    async with start() as instance:
+        yield instance
+
+
+@pytest.fixture
+async def client(service: Instance) -> httpx.AsyncClient:
+    """A client of one running instance."""
+    return service.client
 
 
 @pytest.fixture(autouse=True)
