@@ -21,6 +21,12 @@ def test_samples_fit_their_schemas() -> None:
     assert sample("x", nested) == {"a": True}
 
 
+def test_names_are_not_tried_with_a_value_at_an_edge() -> None:
+    """A service that wrongly refuses zero is not taken for one that has another name for it."""
+    assert sample("total_cents", {"type": "integer", "minimum": 0, "maximum": 100}) == 1
+    assert sample("total_cents", {"type": "integer", "minimum": -5, "maximum": 0}) == 0
+
+
 @settings(deadline=None)
 @given(st.randoms())
 def test_isbns_carry_a_right_check_digit(rng: Any) -> None:

@@ -139,7 +139,8 @@ def _object(schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
 
 def _number(schema: Mapping[str, Any], said: tuple[str, ...], turn: int) -> int:
     low, high = _bound(schema, "minimum", 1), _bound(schema, "maximum", 1_000_000)
-    start = _YEAR if "year" in said and low <= _YEAR <= high - 100 else low
+    # Whoever wrongly refuses zero would be taken to mean that the name is wrong.
+    start = _YEAR if "year" in said and low <= _YEAR <= high - 100 else min(max(low, 1), high)
     if "rating" in said and "maximum" not in schema:
         high = min(high, 5)
     return start + turn % max(1, high - start + 1)
