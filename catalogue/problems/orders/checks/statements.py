@@ -7,6 +7,7 @@ from acidtest.grader.sdk import (
     TIMING,
     Answer,
     Env,
+    User,
     check,
     count_statements,
     expect_flat,
@@ -20,6 +21,7 @@ _SIZES = (1, 10, 40)
 _MANY = 120
 _TOO_MANY = 80
 _STREAMS = 8
+_ALONE = 3
 _SECONDS = 2.5
 _SLOW = 0.15
 _SHARE = 0.5
@@ -106,26 +108,32 @@ async def _peak_of_connections(env: Env, tasks: list["asyncio.Task[Answer]"]) ->
 async def other_requests_are_answered_while_many_sign_in(env: Env) -> None:
     """Other requests are answered while many people sign in.
 
-    Eight clients sign in again and again for two and a half seconds, and one asks for an order. The
-    order must not take half as long as a log-in, unless it takes less than 150 ms.
+    Eight people sign in again and again for two and a half seconds, and one asks for an order. The
+    order must not take half as long as a log-in does then, nor as long as one that has the service
+    to itself, unless it takes less than 150 ms.
     """
     user = await env.accounts.member("buyer")
     order = await add_order(env, user)
+    people = [await env.accounts.member(f"signer {n}") for n in range(_STREAMS)]
+    alone = []
+    for one in people[:_ALONE]:
+        answer = await env.accounts.try_log_in(one.email, one.password)
+        alone.append(answer.given({200}, "This rests on: one can sign in").seconds)
     over = env.now() + _SECONDS
     waits: list[float] = []
     log_ins: list[float] = []
 
-    async def sign_in() -> None:
+    async def sign_in(one: User) -> None:
         while env.now() < over:
-            answer = await env.accounts.try_log_in(user.email, user.password)
+            answer = await env.accounts.try_log_in(one.email, one.password)
             if answer.status == 200:
                 log_ins.append(answer.seconds)
             else:
                 await asyncio.sleep(0.05)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(_STREAMS):
-            group.create_task(sign_in())
+        for one in people:
+            group.create_task(sign_in(one))
         while env.now() < over:
             answer = await env.call("get_order", by=user, order_id=order["id"])
             answer.expect({200}, "While many people sign in an order is not answered with 200")
@@ -133,10 +141,24 @@ async def other_requests_are_answered_while_many_sign_in(env: Env) -> None:
             await asyncio.sleep(0.02)
     if not log_ins or not waits:
         unknown("Nobody could sign in, so nothing was in the way of other requests")
-    usual, slow = median(waits), median(log_ins)
-    if usual > _SLOW and usual > slow * _SHARE:
+    usual, slow = _wait_at_any_moment(waits), median(log_ins)
+    bound = min(slow * _SHARE, median(alone))
+    if usual > _SLOW and usual > bound:
         fail(
             "Hashing passwords stops everything else",
-            expected=f"an order in much less than the {slow * 1000:.0f} ms of a log-in",
-            observed=f"{usual * 1000:.0f} ms in the median of {len(waits)}",
+            expected=f"an order in less than {bound * 1000:.0f} ms",
+            observed=f"{usual * 1000:.0f} ms for who asks at any moment, of {len(waits)} who asked",
         )
+
+
+def _wait_at_any_moment(waits: list[float]) -> float:
+    """The median wait of those who come at any moment: a wait counts by how long it lasts.
+
+    Who asks again only when he was answered asks seldom while nothing is answered.
+    """
+    before = 0.0
+    for wait in sorted(waits):
+        before += wait
+        if before >= sum(waits) / 2:
+            return wait
+    return 0.0
