@@ -22,6 +22,8 @@ _SCRYPT_R = 8
 _BCRYPT_FLOOR = 10
 _PBKDF2_FLOORS = {"sha256": 600_000, "sha512": 210_000, "sha1": 1_300_000}
 _HASH_LIKE = re.compile(r"(?:\\x)?[A-Fa-f0-9]{32,}|[A-Za-z0-9+/=_$:.-]{40,}")
+_MARKS = re.compile(r"[$:|;]")
+_SHORTEST_SALT = 4
 _DIGESTS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 
 
@@ -92,7 +94,10 @@ def _pbkdf2(text: str) -> Judged | None:
 
 
 def digests(password: str, salts: Iterable[str]) -> list[tuple[str, str]]:
-    """The password and what fast hashing makes of it, each with its name, as text to look for."""
+    """The password and what fast hashing makes of it, each with its name, as text to look for.
+
+    A salt may also be a part of one of `salts`, as in `sha256$salt$digest`.
+    """
     raw = password.encode()
     needles = [
         ("A password", password),
@@ -111,12 +116,17 @@ def digests(password: str, salts: Iterable[str]) -> list[tuple[str, str]]:
 
 def _salted(raw: bytes, salts: Iterable[str]) -> Iterator[bytes]:
     yield raw
-    for salt in salts:
+    for salt in dict.fromkeys(piece for value in salts for piece in _pieces(value)):
         for form in _bytes_of(salt):
             yield form + raw
             yield raw + form
             yield form + b":" + raw
             yield raw + b":" + form
+
+
+def _pieces(value: str) -> Iterator[str]:
+    yield value
+    yield from (part for part in _MARKS.split(value) if len(part) >= _SHORTEST_SALT)
 
 
 def _bytes_of(salt: str) -> Iterator[bytes]:
