@@ -4,34 +4,33 @@ FastAPI reads and parses a declared body before it runs any dependency, so that 
 token would be told about his JSON, and have it parsed, instead of being sent away.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from acidkit.auth import PrincipalDep
 from acidkit.errors import UnsupportedMediaType
 
 T = TypeVar("T", bound=BaseModel)
 
 
-def body_of(model: type[T]) -> Callable[[Request, PrincipalDep], Awaitable[T]]:
-    """Return a dependency that gives the request's body as a `model`, to signed-in users only."""
+async def body_of(request: Request, model: type[T]) -> T:
+    """Return the request's body as a `model`; routes call it when they know who asks.
 
-    async def read(request: Request, _principal: PrincipalDep) -> T:
-        if not _is_json(request):
-            raise UnsupportedMediaType
-        try:
-            return model.model_validate_json(await request.body())
-        except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False)
-            raise RequestValidationError(
-                [{**item, "loc": ("body", *item["loc"])} for item in found]
-            ) from error
-
-    return read
+    Raises:
+        UnsupportedMediaType: it is not said to be JSON.
+        RequestValidationError: it is not such a `model`.
+    """
+    if not _is_json(request):
+        raise UnsupportedMediaType
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        raise RequestValidationError(
+            [{**item, "loc": ("body", *item["loc"])} for item in found]
+        ) from error
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:

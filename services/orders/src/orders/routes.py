@@ -78,9 +78,9 @@ async def create_order(
     service: OrderServiceDep,
     principal: PrincipalDep,
     key: IdempotencyKeyDep,
-    new: Annotated[NewOrder, Depends(body_of(NewOrder))],
 ) -> Response:
     """Add an order; the same key with the same body gives the same answer and no second order."""
+    new = await body_of(request, NewOrder)
     ticket = await ticket_for(request, key, owner=str(principal.user_id))
     reply = await service.add(principal.user_id, new, ticket=ticket)
     return reply.response()
@@ -137,14 +137,14 @@ async def get_order(
     ),
 )
 async def change_order(
+    request: Request,
     service: OrderServiceDep,
     principal: PrincipalDep,
     order_id: OrderId,
     condition: PreconditionDep,
-    patch: Annotated[OrderPatch, Depends(body_of(OrderPatch))],
 ) -> Response:
     """Change some fields of one of your orders; it is pending until it is paid or cancelled."""
-    changes = patch.changes()
+    changes = (await body_of(request, OrderPatch)).changes()
     return _answer(
         await service.change(principal.user_id, order_id, changes=changes, condition=condition)
     )

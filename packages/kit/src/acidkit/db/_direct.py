@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from acidkit.db._commit import Guarded
 from acidkit.db._engine import is_silence
@@ -43,22 +44,22 @@ async def borrowed(engine: AsyncEngine) -> AsyncIterator["asyncpg.Connection"]:
     Raises:
         ConnectionResetError: it was closed under the block.
     """
-    async with engine.connect() as pooled:
-        connection: Any = (await pooled.get_raw_connection()).driver_connection
-        try:
-            yield connection
-        except BaseException as error:
-            if is_silence(error) or isinstance(error, asyncpg.InternalClientError):
-                connection.terminate()
-            if connection.is_closed() and isinstance(error, DRIVER_ERRORS):
-                raise ConnectionResetError("PostgreSQL closed the connection") from error
-            raise
-        finally:
-            # The pool did not see what went on: it must not lend this connection out again.
-            if not connection.is_closed() and connection.is_in_transaction():
-                connection.terminate()
-            if connection.is_closed():
-                await pooled.invalidate()
+    # Not `engine.connect()`: what SQLAlchemy puts around the driver's connection is not used here.
+    pooled = await engine.raw_connection()
+    connection: Any = pooled.driver_connection
+    try:
+        yield connection
+    except BaseException as error:
+        if is_silence(error) or isinstance(error, asyncpg.InternalClientError):
+            connection.terminate()
+        if connection.is_closed() and isinstance(error, DRIVER_ERRORS):
+            raise ConnectionResetError("PostgreSQL closed the connection") from error
+        raise
+    finally:
+        # The pool did not see what went on: it must not lend this connection out again.
+        if not connection.is_closed() and connection.is_in_transaction():
+            connection.terminate()
+        await greenlet_spawn(pooled.invalidate if connection.is_closed() else pooled.close)
 
 
 @asynccontextmanager
