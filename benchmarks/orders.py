@@ -1,4 +1,4 @@
-"""`make bench-orders`: the orders service under load, and its writes beside an ORM and beside none.
+"""`make bench-orders`: the orders services under load, and writes beside an ORM and beside none.
 
 PostgreSQL keeps its default durability. What is compared takes turns on one machine, which
 the load, the service and PostgreSQL share; the first lines say what else it had to do.
@@ -20,6 +20,7 @@ import psutil
 from benchmarks import machine
 from benchmarks.figures import Figure, table
 from benchmarks.load import Ask, throughput, wrk_missing
+from benchmarks.struggling import recorded_load
 
 from acidkit.testing import PostgresServer, RedisServer, run_alembic
 from acidkit.testing.service import ServiceProcess
@@ -61,7 +62,7 @@ def main() -> int:
     """Measure, print, and say with the exit status whether every target was met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=30, help="of the mixed load")
+    parser.add_argument("--seconds", type=float, default=60, help="of the mixed load")
     parser.add_argument("--burst", type=float, default=6, help="seconds of each run of writes")
     options = parser.parse_args()
     missing = wrk_missing()
@@ -73,6 +74,7 @@ def main() -> int:
         print(line)
     with _rig() as rig:
         figures = asyncio.run(_measure(rig, options))
+    figures += [*asyncio.run(recorded_load(options.rounds))]
     print()
     print(table(figures))
     missed = [figure.name for figure in figures if figure.over]
@@ -133,14 +135,16 @@ class Writes(NamedTuple):
 
 async def _measure(rig: Rig, options: argparse.Namespace) -> list[Figure]:
     ours: list[Writes] = []
+    plain: list[Writes] = []
     twins: list[Writes] = []
     bare: list[float] = []
     for _ in range(options.rounds):
         ours.append(await _stored(rig.service, rig.users[0], options.burst))
+        plain.append(await _stored(rig.twin, rig.users[0], options.burst, path="/plain/orders"))
         twins.append(await _stored(rig.twin, rig.users[0], options.burst))
         bare.append(await _bare(rig.url, options.burst))
     loads = [await _mixed(rig, options.seconds) for _ in range(options.rounds)]
-    return [*_of_loads(loads), *_of_writes(ours, twins, bare)]
+    return [*_of_loads(loads), *_of_writes(ours, plain, twins, bare)]
 
 
 def _of_loads(loads: Sequence[LoadResult]) -> list[Figure]:
@@ -154,30 +158,45 @@ def _of_loads(loads: Sequence[LoadResult]) -> list[Figure]:
 
 
 def _of_writes(
-    ours: Sequence[Writes], twins: Sequence[Writes], bare: Sequence[float]
+    ours: Sequence[Writes], plain: Sequence[Writes], twins: Sequence[Writes], bare: Sequence[float]
 ) -> list[Figure]:
-    rates = tuple(one.per_second for one in ours)
-    plain = tuple(one.per_second for one in twins)
-    ratio = tuple(one / other for one, other in zip(rates, plain, strict=True))
+    rates = _rates(ours)
+    ways = {"as the manuals write it": plain, "the same with the ORM": twins}
     share = tuple(one / other for one, other in zip(rates, bare, strict=True))
-    cost = tuple(one.milliseconds for one in ours)
-    plain_cost = tuple(one.milliseconds for one in twins)
     return [
         Figure("orders stored", rates, "a second", decimals=0),
-        Figure("the same with the ORM", plain, "a second", decimals=0),
+        *(Figure(name, _rates(way), "a second", decimals=0) for name, way in ways.items()),
         Figure("its SQL alone, asyncpg", tuple(bare), "a second", decimals=0),
-        Figure("service over ORM", ratio, "", _RATIO, at_least=True),
+        Figure("service over the manuals' way", _over(ours, plain), "", _RATIO, at_least=True),
+        Figure("service over ORM alone", _over(ours, twins), ""),
         Figure("service over its SQL alone", share, ""),
-        Figure("processor time of an order", cost, "ms", note="of the service's process"),
-        Figure("the same with the ORM", plain_cost, "ms", note="of the service's process"),
+        *(
+            Figure(
+                f"processor time: {name}",
+                tuple(one.milliseconds for one in way),
+                "ms",
+                note="of the service's process, for each order",
+            )
+            for name, way in {"orders stored": ours, **ways}.items()
+        ),
     ]
 
 
-async def _stored(process: ServiceProcess, user: User, seconds: float) -> Writes:
+def _rates(writes: Sequence[Writes]) -> tuple[float, ...]:
+    return tuple(one.per_second for one in writes)
+
+
+def _over(ours: Sequence[Writes], others: Sequence[Writes]) -> tuple[float, ...]:
+    return tuple(one.per_second / other.per_second for one, other in zip(ours, others, strict=True))
+
+
+async def _stored(
+    process: ServiceProcess, user: User, seconds: float, *, path: str = "/orders"
+) -> Writes:
     ask = Ask(
         "order",
         "POST",
-        "/orders",
+        path,
         _ORDER,
         headers={"Authorization": f"Bearer {user.token}"},
         numbered="Idempotency-Key",

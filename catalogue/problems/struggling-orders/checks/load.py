@@ -57,11 +57,12 @@ async def the_recorded_load_is_carried(env: Env) -> None:
     for _ in range(2):
         if env.baseline is not None:
             slow.append(await _turn(env.baseline, (), seconds=_BEFORE_SECONDS))
+            _shown(env, "before", slow[-1])
             # What it left to its threads would be in the way of the next turn.
             await env.until(env.baseline.quiet, within=_AT_REST)
         turns.append(await _turn(env, text))
+        _shown(env, "after", turns[-1])
     best = min(turns, key=lambda turn: turn.load.p95)
-    _told(env, slow, turns)
     expect_objective(best.load, "Under the recorded load answers do not come in time")
     if best.processor > _MOST_CPU:
         fail(
@@ -182,10 +183,9 @@ async def _computation(env: Env) -> Outline:
     return outline(max(reads, key=len))
 
 
-def _told(env: Env, slow: list[Turn], turns: list[Turn]) -> None:
-    for name, those in (("before", slow), ("after", turns)):
-        for turn in those:
-            env.note(
-                f"{name}: {turn.load}; PostgreSQL {turn.processor:.0%} of a processor,"
-                f" {turn.hits:.0%} of the figures without SQL"
-            )
+def _shown(env: Env, name: str, turn: Turn) -> None:
+    figures = {
+        "PostgreSQL, % of one processor": round(100 * turn.processor, 1),
+        "figures without SQL, %": round(100 * turn.hits, 1),
+    }
+    env.load.show(turn.load, name, figures)

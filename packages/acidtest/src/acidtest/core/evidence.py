@@ -199,6 +199,8 @@ class LoadRecord(_Record):
     slots: tuple[LatencySlot, ...] = ()
     marks: tuple[FaultMark, ...] = ()
     """What the judge did to the service's world meanwhile."""
+    figures: dict[Text, float] = {}
+    """What else was measured meanwhile, by name and unit."""
     doubts: tuple[Text, ...] = ()
     """Why these figures may say more about the machine than about the service."""
     histogram: str = ""

@@ -56,7 +56,8 @@ async def test_a_pass_under_load_shows_its_figures(
     assert result.status is Status.PASS, result.message
     assert result.evidence
     (record,) = result.evidence.loads
-    assert (record.name, record.requests, record.failed) == ("mixed", 60, 0)
+    assert (record.name, record.requests, record.failed) == ("slowed", 60, 0)
+    assert record.figures == {"milliseconds added": 1.0}
     assert [figures.name for figures in record.by_request] == ["list_notes", "create_note"]
     assert [mark.target for mark in record.marks] == ["postgres"]
     assert not [

@@ -46,13 +46,14 @@ def test_slower_is_higher_and_the_limit_lies_between(record: LoadRecord) -> None
 
 def test_every_figure_is_there_as_text(record: LoadRecord) -> None:
     """What the picture shows is in the sentence and the tables: figures, faults, doubts."""
-    chart = latency_chart.draw(record)
+    chart = latency_chart.draw(record.model_copy(update={"figures": {"hits, %": 61.5}}))
     words = " ".join(f"{name} {value}" for name, value in chart.figures)
 
     assert "95 % within 31.8 ms" in chart.sentence
     assert "80 of 6000 failed" in chart.sentence
     assert "after 30 s: postgres: stalled" in words
     assert "others used 31 %" in words
+    assert "hits, % 61.5" in words
     assert sum(int(row[1]) for row in chart.table) == 6000
     assert sum(int(row[2]) for row in chart.table) == 80
     assert len(chart.table) <= 24

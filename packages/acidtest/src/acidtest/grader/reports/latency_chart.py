@@ -208,6 +208,7 @@ def _figures(record: LoadRecord) -> list[tuple[str, str]]:
         ("the machine was busy", busy),
         ("something waited for a processor", f"{record.pressure:.0%} of the time"),
     ]
+    rows += [(name, f"{value:g}") for name, value in record.figures.items()]
     rows += [(f"failed: {reason}", str(count)) for reason, count in record.failures.items()]
     rows += [("the judge did", f"{_after(record, mark.at)}: {mark.target}: {mark.text}")
              for mark in record.marks]  # fmt: skip

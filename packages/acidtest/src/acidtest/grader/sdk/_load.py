@@ -69,7 +69,23 @@ class Loading:
             before = await meter.measure(self._world.clock)
             result = await self._send(name, spec, plan)
             after = await meter.measure(self._world.clock)
-        return self._keep(calibrated(result, before, after))
+        found = calibrated(result, before, after)
+        self.records.append(found.record)
+        return found
+
+    def show(self, result: LoadResult, name: str, figures: Mapping[str, float]) -> None:
+        """Give a load of this check another name in its evidence, and further figures.
+
+        Loads on `env.baseline` are shown here only by this.
+
+        Args:
+            result: what a load returned.
+            name: what it was, such as `before`.
+            figures: what else was measured meanwhile, by name and unit.
+        """
+        changes = {"name": name, "figures": dict(figures)}
+        self.records = [record for record in self.records if record is not result.record]
+        self.records.append(result.record.model_copy(update=changes))
 
     def profile(self, name: str) -> LoadSpec:
         """The load of that name in `problem.yaml`."""
@@ -154,8 +170,7 @@ class Loading:
             time_left=lambda: give_up - self._env.now(),
         )
         best = [step.result for step in found.steps if step.rate in {found.held, found.broke}]
-        for result in best[-_MAX_KEPT:]:
-            self._keep(result)
+        self.records += [result.record for result in best[-_MAX_KEPT:]]
         self._env.note(f"capacity: {found}")
         return found
 
@@ -185,10 +200,6 @@ class Loading:
             ),
         )
         env.note(f"load {name} is over: {result}")
-        return result
-
-    def _keep(self, result: LoadResult) -> LoadResult:
-        self.records.append(result.record)
         return result
 
     async def _apart(self) -> float:

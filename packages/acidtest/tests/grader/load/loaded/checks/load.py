@@ -29,6 +29,7 @@ async def notes_are_quick_under_load(env: Env) -> None:
     async with env.postgres.slowed(0.001):
         result = await env.load("mixed", plan)
 
+    env.load.show(result, "slowed", {"milliseconds added": 1.0})
     stored = {str(item["id"]) for item in await env.walk("list_notes")}
     lost = set(result.captured_by("create_note")) - stored
     if lost:
