@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from acidtest.catalogue.loader import load_problem
 from acidtest.core.judgement import Outcome
 from acidtest.grader.reports import read_json
 
@@ -61,6 +62,20 @@ def test_the_options_reach_the_grader(acidtest: Run, player: Any, state: Path) -
     assert (request.quick, request.seed, request.driver) == (True, 7, "podman")
     assert request.only == ("books_are_listed", "keys_expire")
     assert not request.allow_unsafe
+
+
+@pytest.mark.parametrize("slug", ["book-reviews", "orders", "struggling-orders"])
+def test_a_reference_brings_the_packages_beside_it(acidtest: Run, player: Any, slug: str) -> None:
+    """The folder of a reference service alone is enough; any other folder is taken as it is."""
+    problem = load_problem(slug)
+    root = (problem.folder / problem.reference.root).resolve()
+
+    acidtest("grade", str(root / problem.reference.path), "-p", slug)
+    acidtest("grade", str(problem.folder), "-p", slug)
+
+    first, second = player.requests
+    assert (first.source, first.subdirectory) == (str(root), problem.reference.path)
+    assert (second.source, second.subdirectory) == (str(problem.folder), None)
 
 
 def test_without_isolation_only_when_said(acidtest: Run, player: Any) -> None:

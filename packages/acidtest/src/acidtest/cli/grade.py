@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from acidtest.catalogue.loader import load_problem
 from acidtest.cli import wiring
 from acidtest.cli.archive import JUDGEMENT, PAGE
 from acidtest.cli.choices import (
@@ -96,11 +97,12 @@ def grade(
         raise UsageError("Only one report can go to standard output (-).")
     chosen = chosen_driver(driver, unsafe=local_unsafe)
     archive = wiring.archive()
+    folder, service = _with_neighbours(_absolute(source), subdir, problem)
     request = GradeRequest(
-        source=_absolute(source),
+        source=folder,
         problem=problem,
         state=archive.state,
-        subdirectory=subdir,
+        subdirectory=service,
         quick=quick,
         only=tuple(only or ()),
         driver=chosen,
@@ -109,9 +111,9 @@ def grade(
     )
     console = wiring.screen(stderr=STDOUT in {json, junit, html})
     judgement = wiring.run_grading(request, console)
-    folder = archive.add(judgement, request, keep=keep)
+    kept = archive.add(judgement, request, keep=keep)
     _write(judgement, out=out, json=json, junit=junit, html=html)
-    _say_where(console, html if html not in {None, STDOUT} else str(folder / PAGE))
+    _say_where(console, html if html not in {None, STDOUT} else str(kept / PAGE))
     raise typer.Exit(of_judgement(judgement, threshold=threshold))
 
 
@@ -119,6 +121,16 @@ def _absolute(source: str) -> str:
     """`source` so that it can be found again from another folder."""
     path = Path(source).expanduser()
     return str(path.resolve()) if path.exists() else source
+
+
+def _with_neighbours(source: str, subdir: str | None, problem: str) -> tuple[str, str | None]:
+    """The problem's own reference with the packages beside it that it needs; others as given."""
+    if subdir is None and Path(source).is_dir():
+        package = load_problem(problem)
+        root = (package.folder / package.reference.root).resolve()
+        if root / package.reference.path == Path(source):
+            return str(root), package.reference.path
+    return source, subdir
 
 
 def _write(
