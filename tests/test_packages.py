@@ -106,7 +106,7 @@ def test_the_rubric_weighs_every_dimension(slug: str) -> None:
     assert len({item["id"] for item in items}) == len(items)
 
 
-@pytest.mark.parametrize("slug", ["book-reviews", "struggling-orders"])
+@pytest.mark.parametrize("slug", problem_slugs())
 def test_every_scored_check_has_its_suspect(slug: str) -> None:
     """For each check with points a suspect is kept that must fail it."""
     problem = load_problem(slug)

@@ -160,7 +160,9 @@ async def _turn(env: Env, text: Outline, *, seconds: float | None = None) -> Tur
     computed = sum(outline(s.text) == wanted for s in env.sql_since(began))
     # Requests of the warm-up are not in the figures; their share is that of the time.
     asked = max(1.0, figures * took / load.record.seconds)
-    return Turn(load, busy / took, max(0.0, 1 - computed / asked))
+    # What was due at the end was at work until the last answer.
+    lasted = took + load.record.percentiles["100"] / 1000
+    return Turn(load, busy / lasted, max(0.0, 1 - computed / asked))
 
 
 def _reading_items(env: Env, since: float) -> Outline:

