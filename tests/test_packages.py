@@ -107,6 +107,12 @@ def test_the_rubric_weighs_every_dimension(slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", problem_slugs())
+def test_groups_are_worth_a_hundred_points(slug: str) -> None:
+    """A group's weight is what its points are when every group is asked."""
+    assert sum(group.weight for group in load_problem(slug).groups) == 100
+
+
+@pytest.mark.parametrize("slug", problem_slugs())
 def test_every_scored_check_has_its_suspect(slug: str) -> None:
     """For each check with points a suspect is kept that must fail it."""
     problem = load_problem(slug)
