@@ -1,19 +1,15 @@
 """Crashes and stops: what was acknowledged stays, what is under way is finished."""
 
-import asyncio
-from signal import SIGTERM
-
 from acidtest.grader.sdk import (
     SAFETY,
     TIMING,
     Env,
-    LastingWrite,
     Request,
-    SubmissionError,
+    answered_across_sigterm,
     check,
-    clip,
+    expect_end_after_sigterm,
+    expect_to_start_again,
     fail,
-    replica_name,
     unmet,
 )
 
@@ -21,10 +17,6 @@ from ._elsewhere import rests_on_postgres
 from ._shelf import BASE, STORED, add_book, add_review, new_book, with_id
 
 _BOOKS = 6
-_STOP_SECONDS = 10.0
-_GRACE = 2.0
-_HOLD = 0.7
-_START_SECONDS = 40.0
 
 
 @check("R17", group="crashes", kind=SAFETY, weight=3, requires=(BASE,), deadline=75.0)
@@ -45,7 +37,7 @@ async def what_was_acknowledged_survives_a_kill(env: Env) -> None:
             unmet("No book could be added")
         review = await add_review(env, ids[0])
         await env.service.kill()
-    await _start_again(env)
+    await expect_to_start_again(env)
     await env.cache.flushdb()
     books = await env.walk("list_books")
     missing = [book_id for book_id in ids if with_id(books, book_id) is None]
@@ -74,17 +66,8 @@ async def a_request_under_way_is_finished_after_sigterm(env: Env) -> None:
     await rests_on_postgres(env)
     await add_book(env, replica=0)
     body = new_book(env)
-    with env.postgres.gate(LastingWrite(replica_name(env, 0))) as gate:
-        asking = asyncio.ensure_future(env.call("create_book", body, replica=0, deadline=15.0))
-        try:
-            if not await gate.reached(timeout=4.0):
-                env.note("the write did not come to the gate")
-            await env.service.signal(0, SIGTERM)
-            await env.service.wait(0, within=_HOLD)
-            gate.release()
-            answer = await asking
-        finally:
-            asking.cancel()
+    write = env.call("create_book", body, replica=0, deadline=15.0)
+    answer = await answered_across_sigterm(env, write)
     answer.expect(STORED, "A request that was under way at SIGTERM is not finished")
     if await env.db.locate(body["title"]) is None:
         fail(
@@ -103,22 +86,4 @@ async def the_process_ends_after_sigterm(env: Env) -> None:
     await add_book(env, replica=0)
     idle = Request("GET", env.dialect.path("list_books"))
     await env.http.send(idle, replica=0, keep_alive=True)
-    ended = await env.service.terminate(0, within=_STOP_SECONDS + _GRACE)
-    if ended.exit_code is None and env.service.running(0):
-        fail(
-            "The process does not end after SIGTERM",
-            expected=f"an end within {_STOP_SECONDS:.0f} s",
-            observed=f"still running after {ended.seconds:.1f} s",
-        )
-
-
-async def _start_again(env: Env) -> None:
-    try:
-        for replica in range(env.replicas):
-            await env.service.start(replica, within=_START_SECONDS)
-    except SubmissionError as error:
-        fail(
-            "After kill -9 the service does not start again",
-            expected="an instance that answers",
-            observed=f"{error} {clip(error.log, 1000)}",
-        )
+    await expect_end_after_sigterm(env)

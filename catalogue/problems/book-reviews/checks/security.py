@@ -1,22 +1,19 @@
 """Injection, judged by what reaches the database, and what may never come out."""
 
-from collections.abc import Iterable
-
 from acidtest.grader.sdk import (
     INJECTIONS,
     SAFETY,
     Env,
-    HttpExchange,
-    Leak,
     SqlStatement,
     check,
     clip,
     dump_json,
+    expect_no_secret,
+    expect_nothing_internal,
+    expect_quiet_log,
     fail,
     injection,
-    leak_in,
     outline,
-    secret_in,
 )
 
 from ._elsewhere import rests_on_postgres
@@ -100,11 +97,11 @@ async def errors_give_nothing_internal_away(env: Env) -> None:
     """
     start = env.now()
     await _provoke(env)
-    errors = [e for e in _exchanges(env, start) if e.status is not None and e.status >= 400]
+    errors = [e for e in env.exchanges_since(start) if e.status is not None and e.status >= 400]
     if not errors:
         fail("Nothing at all is refused", expected="4xx for broken requests", observed="no error")
     for exchange in errors:
-        _expect_tight(exchange, leak_in(_said(exchange), secrets=env.secrets))
+        expect_nothing_internal(exchange, secrets=env.secrets)
 
 
 async def _provoke(env: Env) -> None:
@@ -147,39 +144,7 @@ async def secrets_appear_nowhere(env: Env) -> None:
         return (await env.call("create_book", new_book(env))).ok
 
     await env.until(works_again, within=10.0, every=0.2)
-    for line in env.log():
-        leak = secret_in(line.text, env.secrets)
-        if leak is not None:
-            fail(
-                "A line of the log shows a secret",
-                expected="log lines without passwords and connection strings",
-                observed=_masked(line.text, env.secrets),
-            )
-    for exchange in _exchanges(env, 0.0):
-        _expect_tight(exchange, secret_in(_said(exchange), env.secrets))
+    expect_quiet_log(env.log(), env.secrets)
+    for exchange in env.exchanges_since(0.0):
+        expect_no_secret(exchange, env.secrets)
     await listed_books(env)
-
-
-def _exchanges(env: Env, since: float) -> list[HttpExchange]:
-    return [moment for moment in env.journal.since(since) if isinstance(moment, HttpExchange)]
-
-
-def _said(exchange: HttpExchange) -> str:
-    headers = "\n".join(f"{name}: {value}" for name, value in exchange.response_headers.items())
-    return f"{headers}\n{exchange.response_body}"
-
-
-def _expect_tight(exchange: HttpExchange, leak: Leak | None) -> None:
-    if leak is not None:
-        fail(
-            f"An answer shows {leak.what}",
-            expected="answers that tell nothing about the inside of the service",
-            observed=f"{exchange.method} {clip(exchange.url, 200)} answered {exchange.status}"
-            f" with {clip(leak.found, 300)}",
-        )
-
-
-def _masked(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, f"{secret[:2]}…(secret)")
-    return clip(text, 400)

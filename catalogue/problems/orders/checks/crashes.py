@@ -1,7 +1,6 @@
 """Crashes and stops: what was acknowledged stays, what is under way is finished."""
 
 import asyncio
-from signal import SIGTERM
 
 from acidtest.grader.sdk import (
     SAFETY,
@@ -10,11 +9,12 @@ from acidtest.grader.sdk import (
     Env,
     LastingWrite,
     Request,
-    SubmissionError,
     User,
+    answered_across_sigterm,
     bearer,
     check,
-    clip,
+    expect_end_after_sigterm,
+    expect_to_start_again,
     fail,
     replica_name,
     unmet,
@@ -24,11 +24,7 @@ from ._desk import BASE, STORED, add_order, change, listed, new_order, read_orde
 from ._rows import rows_of
 
 _ORDERS = 6
-_STOP_SECONDS = 10.0
-_GRACE = 2.0
-_HOLD = 0.7
 _REACH = 4.0
-_START_SECONDS = 40.0
 _RECOVERY = 10.0
 
 
@@ -51,7 +47,7 @@ async def what_was_acknowledged_survives_a_kill(env: Env) -> None:
             unmet("No order could be added")
         changed = await change(env, user, ids[0], status="paid")
         await env.service.kill()
-    await _start_again(env)
+    await expect_to_start_again(env)
     user.session = await env.accounts.log_in(user)
     orders = await listed(env, user)
     missing = [order_id for order_id in ids if with_id(orders, order_id) is None]
@@ -134,19 +130,8 @@ async def a_request_under_way_is_finished_after_sigterm(env: Env) -> None:
     user = await env.accounts.sign_up()
     await add_order(env, user, replica=0)
     body = new_order(env)
-    with env.postgres.gate(LastingWrite(replica_name(env, 0))) as gate:
-        asking = asyncio.ensure_future(
-            env.call("create_order", body, by=user, replica=0, deadline=15.0)
-        )
-        try:
-            if not await gate.reached(timeout=_REACH):
-                env.note("the write did not come to the gate")
-            await env.service.signal(0, SIGTERM)
-            await env.service.wait(0, within=_HOLD)
-            gate.release()
-            answer = await asking
-        finally:
-            asking.cancel()
+    write = env.call("create_order", body, by=user, replica=0, deadline=15.0)
+    answer = await answered_across_sigterm(env, write)
     answer.expect(STORED, "A request that was under way at SIGTERM is not finished")
     if not await rows_of(env, body["total_cents"]):
         fail(
@@ -166,22 +151,4 @@ async def the_process_ends_after_sigterm(env: Env) -> None:
     stored(await env.call("create_order", new_order(env), by=user, replica=0))
     idle = Request("GET", env.dialect.path("list_orders"), headers=bearer(user))
     await env.http.send(idle, replica=0, keep_alive=True)
-    ended = await env.service.terminate(0, within=_STOP_SECONDS + _GRACE)
-    if ended.exit_code is None and env.service.running(0):
-        fail(
-            "The process does not end after SIGTERM",
-            expected=f"an end within {_STOP_SECONDS:.0f} s",
-            observed=f"still running after {ended.seconds:.1f} s",
-        )
-
-
-async def _start_again(env: Env) -> None:
-    try:
-        for replica in range(env.replicas):
-            await env.service.start(replica, within=_START_SECONDS)
-    except SubmissionError as error:
-        fail(
-            "After kill -9 the service does not start again",
-            expected="an instance that answers",
-            observed=f"{error} {clip(error.log, 1000)}",
-        )
+    await expect_end_after_sigterm(env)

@@ -1,22 +1,19 @@
 """Injection, judged by what reaches the database, and what may never come out."""
 
-from collections.abc import Iterable
-
 from acidtest.grader.sdk import (
     INJECTIONS,
     SAFETY,
     Env,
-    HttpExchange,
-    Leak,
     SqlStatement,
     User,
     check,
     clip,
+    expect_no_secret,
+    expect_nothing_internal,
+    expect_quiet_log,
     fail,
     injection,
-    leak_in,
     outline,
-    secret_in,
 )
 
 from ._desk import BASE, add_order, new_order, unknown_id
@@ -87,11 +84,11 @@ async def errors_give_nothing_internal_away(env: Env) -> None:
     """
     start = env.now()
     await _provoke(env)
-    errors = [e for e in _exchanges(env, start) if e.status is not None and e.status >= 400]
+    errors = [e for e in env.exchanges_since(start) if e.status is not None and e.status >= 400]
     if not errors:
         fail("Nothing at all is refused", expected="4xx for broken requests", observed="no error")
     for exchange in errors:
-        _expect_tight(exchange, leak_in(_said(exchange), secrets=env.secrets))
+        expect_nothing_internal(exchange, secrets=env.secrets)
 
 
 async def _provoke(env: Env) -> None:
@@ -125,19 +122,12 @@ async def secrets_appear_nowhere(env: Env) -> None:
     start = env.now()
     passwords, tokens = await _use_secrets(env)
     forbidden = (*env.secrets, *passwords)
-    for line in env.log():
-        leak = secret_in(line.text, (*forbidden, *tokens))
-        if leak is not None:
-            fail(
-                "A line of the log shows a secret",
-                expected="log lines without passwords, tokens and connection strings",
-                observed=_masked(line.text, (*forbidden, *tokens)),
-            )
+    expect_quiet_log(env.log(), (*forbidden, *tokens))
     giving = {env.dialect.path(operation) for operation in _TOKENS_MAY_COME}
-    for exchange in _exchanges(env, start):
-        _expect_tight(exchange, secret_in(_said(exchange), forbidden))
+    for exchange in env.exchanges_since(start):
+        expect_no_secret(exchange, forbidden)
         if not any(exchange.url.endswith(path) for path in giving):
-            _expect_tight(exchange, secret_in(_said(exchange), tokens))
+            expect_no_secret(exchange, tokens)
 
 
 async def _use_secrets(env: Env) -> tuple[list[str], list[str]]:
@@ -168,28 +158,3 @@ async def _use_secrets(env: Env) -> tuple[list[str], list[str]]:
 
     await env.until(works_again, within=10.0, every=0.2)
     return passwords, [token for token in tokens if token]
-
-
-def _exchanges(env: Env, since: float) -> list[HttpExchange]:
-    return [moment for moment in env.journal.since(since) if isinstance(moment, HttpExchange)]
-
-
-def _said(exchange: HttpExchange) -> str:
-    headers = "\n".join(f"{name}: {value}" for name, value in exchange.response_headers.items())
-    return f"{headers}\n{exchange.response_body}"
-
-
-def _expect_tight(exchange: HttpExchange, leak: Leak | None) -> None:
-    if leak is not None:
-        fail(
-            f"An answer shows {leak.what}",
-            expected="answers that tell nothing about the inside of the service",
-            observed=f"{exchange.method} {clip(exchange.url, 200)} answered {exchange.status}"
-            f" with {clip(leak.found, 300)}",
-        )
-
-
-def _masked(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, f"{secret[:2]}…(secret)")
-    return clip(text, 400)

@@ -36,7 +36,14 @@ from acidtest.grader.sdk._hostile import (
     injection,
     unstorable_texts,
 )
-from acidtest.grader.sdk._leaks import Leak, leak_in, secret_in
+from acidtest.grader.sdk._leaks import (
+    Leak,
+    expect_no_secret,
+    expect_nothing_internal,
+    expect_quiet_log,
+    leak_in,
+    secret_in,
+)
 from acidtest.grader.sdk._load import Tell, expect_objective, place_of
 from acidtest.grader.sdk._migrations import NOT_THERE, expect_migrated, expect_repeatable
 from acidtest.grader.sdk._moments import instant
@@ -57,6 +64,11 @@ from acidtest.grader.sdk._seen import Seen, is_bookkeeping, is_write
 from acidtest.grader.sdk._slopes import Count, count_statements, expect_flat
 from acidtest.grader.sdk._speaking import dump_json
 from acidtest.grader.sdk._sql_outline import outline
+from acidtest.grader.sdk._stops import (
+    answered_across_sigterm,
+    expect_end_after_sigterm,
+    expect_to_start_again,
+)
 
 SAFETY = Kind.SAFETY
 DETERMINISTIC = Kind.DETERMINISTIC
@@ -118,6 +130,7 @@ __all__ = [
     "User",
     "Visibility",
     "Voided",
+    "answered_across_sigterm",
     "bearer",
     "check",
     "clip",
@@ -126,10 +139,15 @@ __all__ = [
     "error_problem",
     "error_shape",
     "expect_described",
+    "expect_end_after_sigterm",
     "expect_flat",
     "expect_migrated",
+    "expect_no_secret",
+    "expect_nothing_internal",
     "expect_objective",
+    "expect_quiet_log",
     "expect_repeatable",
+    "expect_to_start_again",
     "expect_valid_document",
     "fail",
     "hostile_numbers",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from acidtest.core.evidence import LogLine, Note, SqlStatement
+from acidtest.core.evidence import HttpExchange, LogLine, Note, SqlStatement
 from acidtest.grader.client import HttpClient
 from acidtest.grader.contract import Examiner, OpenApiDocument
 from acidtest.grader.dialect import Dialect
@@ -176,6 +176,10 @@ class Env(Speaking):
     def log(self) -> list[LogLine]:
         """What the instances of this world logged so far."""
         return [m for m in self.journal.since(0.0) if isinstance(m, LogLine)]
+
+    def exchanges_since(self, at: float) -> list[HttpExchange]:
+        """Every request of the judge from a moment on, with its answer."""
+        return [moment for moment in self.journal.since(at) if isinstance(moment, HttpExchange)]
 
     def sql_since(self, at: float) -> list[SqlStatement]:
         """Statements since `at`, housekeeping included."""
