@@ -98,7 +98,7 @@ async def five_times_the_load_is_shed_in_order(env: Env) -> None:
     shedding = plan.model_copy(
         update={"requests": tuple(r.model_copy(update={"shed": (503,)}) for r in plan.requests)}
     )
-    result = await env.load(profile, shedding)
+    result = await env.load("recorded", shedding, **_times(profile))
     expect_objective(result, "At five times the load answers do not come in time")
 
 
@@ -149,6 +149,10 @@ def _plan(env: Env, profile: LoadSpec) -> LoadPlan:
     )
 
 
+def _times(profile: LoadSpec) -> dict[str, float]:
+    return {"rate": profile.rate, "seconds": profile.seconds, "warm_up": profile.warm_up}
+
+
 def _named(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("-", "_"): value for name, value in headers.items()}
 
@@ -158,7 +162,7 @@ async def _turn(env: Env, text: Outline, *, seconds: float | None = None) -> Tur
     if seconds is not None:
         profile = profile.model_copy(update={"seconds": seconds, "warm_up": 1.0})
     began, before = env.now(), env.db.processor_seconds()
-    load = await env.load(profile, _plan(env, profile))
+    load = await env.load("recorded", _plan(env, profile), **_times(profile))
     busy = env.db.processor_seconds() - before
     took = load.record.warm_up + load.record.seconds
     figures = next((r.requests for r in load.record.by_request if r.name == "figures"), 0)
