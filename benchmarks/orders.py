@@ -168,7 +168,7 @@ def _of_writes(
         *(Figure(name, _rates(way), "a second", decimals=0) for name, way in ways.items()),
         Figure("its SQL alone, asyncpg", tuple(bare), "a second", decimals=0),
         Figure("service over the manuals' way", _over(ours, plain), "", _RATIO, at_least=True),
-        Figure("service over ORM alone", _over(ours, twins), ""),
+        Figure("service over ORM alone", _over(ours, twins), "", _RATIO, at_least=True),
         Figure("service over its SQL alone", share, ""),
         *(
             Figure(

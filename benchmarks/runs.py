@@ -1,16 +1,14 @@
 """Whole runs of the command, as a person starts them: how long, and in how much memory."""
 
 import asyncio
-import json
-import os
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.figures import Figure
+from benchmarks.grading import judgement_of, start_grading
 from benchmarks.laboratory import PROBLEM, Staged
 from benchmarks.machine import measured, peak_memory_mb
 
@@ -19,7 +17,6 @@ from acidtest.grader.lab.leftovers import start_time
 ALL_SECONDS = 90.0
 QUICK_SECONDS = 20.0
 MEMORY_MB = 200.0
-_PATIENCE = 600.0
 _POLL = 0.05
 _ANY_CHECK = "there_are_tests_and_a_readme"
 _NOT_JUDGING = ("intake", "build")
@@ -73,40 +70,22 @@ def _figure(name: str, done: Sequence[Finished], *, quick: bool) -> Figure:
 
 async def _grade(staged: Staged, state: Path, *more: str) -> Finished:
     target = state / "judgement.json"
-    words = [str(Path(sys.executable).parent / "acidtest"), "grade", str(staged.source)]
-    words += ["--problem", PROBLEM, "--json", str(target), *more]
-    if staged.subdirectory:
-        words += ["--subdir", staged.subdirectory]
-    target.unlink(missing_ok=True)
     with measured() as meter:
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            env={**os.environ, "ACIDTEST_STATE": str(state)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+        process = await start_grading(
+            staged.source,
+            *more,
+            problem=PROBLEM,
+            subdirectory=staged.subdirectory,
+            state=state,
+            target=target,
         )
         memory = asyncio.create_task(_peak(process.pid))
-        try:
-            _, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
-        except TimeoutError:
-            process.terminate()
-            await process.wait()
-            raise RuntimeError(f"grading {staged.name} did not end") from None
+        judgement = await judgement_of(process, target)
         peak = await memory
-    return _read(target, said, peak, meter.busy)
-
-
-def _read(target: Path, said: bytes, peak: float, busy: float) -> Finished:
-    if not target.exists():
-        raise RuntimeError(f"no judgement: {said.decode(errors='replace')[-500:]}")
-    judgement: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-    if judgement["outcome"] != "judged":
-        raise RuntimeError(f"{judgement['outcome']}: {judgement['message']}")
     timings: dict[str, float] = judgement["timings"]
     spent = sum(timings[stage] for stage in _NOT_JUDGING)
     points = judgement["score"]["points"] or 0.0
-    return Finished(judgement["seconds"] - spent, timings, peak, points, busy)
+    return Finished(judgement["seconds"] - spent, timings, peak, points, meter.busy)
 
 
 async def _peak(pid: int) -> float:

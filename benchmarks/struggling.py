@@ -1,19 +1,15 @@
 """The slow orders service and the fixed one under the recorded load, as a grading measures it."""
 
-import asyncio
-import json
-import os
-import sys
 from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.figures import Figure
+from benchmarks.grading import judgement_of, start_grading
 
 _ROOT = Path(__file__).parents[1]
 _CHECK = "the_recorded_load_is_carried"
-_PATIENCE = 600.0
 _LIMIT_MS = 120.0
 _MOST_CPU = 60.0
 _LEAST_HITS = 60.0
@@ -70,24 +66,15 @@ def _also(records: list[dict[str, Any]], word: str) -> tuple[float, ...]:
 async def _records() -> list[dict[str, Any]]:
     with TemporaryDirectory(prefix="bs") as folder:
         target = Path(folder) / "judgement.json"
-        process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).parent / "acidtest"),
-            *("grade", str(_ROOT), "--subdir", "services/orders_fixed"),
-            *("--problem", "struggling-orders", "--only", _CHECK, "--json", str(target)),
-            env={**os.environ, "ACIDTEST_STATE": folder},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+        process = await start_grading(
+            _ROOT,
+            *("--only", _CHECK),
+            problem="struggling-orders",
+            subdirectory="services/orders_fixed",
+            state=Path(folder),
+            target=target,
         )
-        try:
-            _, said = await asyncio.wait_for(process.communicate(), _PATIENCE)
-        except TimeoutError:
-            process.terminate()
-            await process.wait()
-            raise RuntimeError("grading the fixed service did not end") from None
-        if not target.exists():
-            raise RuntimeError(f"no judgement: {said.decode(errors='replace')[-500:]}")
-        judgement: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
+        judgement = await judgement_of(process, target)
     for result in judgement["results"]:
         if result["check"] == _CHECK and result["evidence"]:
             loads: list[dict[str, Any]] = result["evidence"]["loads"]

@@ -123,6 +123,16 @@ def test_every_scored_check_has_its_suspect(slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", problem_slugs())
+def test_every_suspect_is_one_patch(slug: str) -> None:
+    """Suspects and patches are the same names, and each patch stays inside the service."""
+    problem = load_problem(slug)
+    patches = {path.stem: path.read_text() for path in problem.folder.glob("suspects/*.patch")}
+
+    assert set(load_expectations(problem).suspects) == set(patches)
+    assert not [name for name, text in patches.items() if "../" in text or not text]
+
+
+@pytest.mark.parametrize("slug", problem_slugs())
 def test_every_suspect_applies_and_names_real_checks(slug: str, tmp_path: Path) -> None:
     """Each patch applies to the reference as it is today, and names checks that exist."""
     problem = load_problem(slug)

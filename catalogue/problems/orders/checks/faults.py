@@ -9,7 +9,6 @@ from acidtest.grader.sdk import (
     TIMING,
     Answer,
     Env,
-    HttpExchange,
     Item,
     SubmissionError,
     User,
@@ -164,8 +163,7 @@ async def a_lost_database_gives_nothing_internal_away(env: Env) -> None:
         await _ask(env, desk, deadline=_SOON * _SLACK)
     async with env.postgres.resetting():
         await _ask(env, desk, deadline=_SOON * _SLACK)
-    exchanges = [m for m in env.journal.since(start) if isinstance(m, HttpExchange)]
-    errors = [e for e in exchanges if e.status and e.status >= 500]
+    errors = [e for e in env.exchanges_since(start) if e.status and e.status >= 500]
     if not errors:
         unmet("No request was answered with an error, so there is nothing to look at")
     for exchange in errors:
