@@ -40,6 +40,9 @@ _CONNECTIONS = 32
 _RATE = 300.0
 _LIMIT_MS = 100.0
 _RATIO = 3.0
+_OURS = "orders stored"
+_PLAIN = "as the manuals write it"
+_TWIN = "the same with the ORM"
 
 
 class User(NamedTuple):
@@ -139,9 +142,11 @@ async def _measure(rig: Rig, options: argparse.Namespace) -> list[Figure]:
     twins: list[Writes] = []
     bare: list[float] = []
     for _ in range(options.rounds):
-        ours.append(await _stored(rig.service, rig.users[0], options.burst))
-        plain.append(await _stored(rig.twin, rig.users[0], options.burst, path="/plain/orders"))
-        twins.append(await _stored(rig.twin, rig.users[0], options.burst))
+        ours.append(await _stored(_OURS, rig.service, rig.users[0], options.burst))
+        plain.append(
+            await _stored(_PLAIN, rig.twin, rig.users[0], options.burst, path="/plain/orders")
+        )
+        twins.append(await _stored(_TWIN, rig.twin, rig.users[0], options.burst))
         bare.append(await _bare(rig.url, options.burst))
     loads = [await _mixed(rig, options.seconds) for _ in range(options.rounds)]
     return [*_of_loads(loads), *_of_writes(ours, plain, twins, bare)]
@@ -161,10 +166,10 @@ def _of_writes(
     ours: Sequence[Writes], plain: Sequence[Writes], twins: Sequence[Writes], bare: Sequence[float]
 ) -> list[Figure]:
     rates = _rates(ours)
-    ways = {"as the manuals write it": plain, "the same with the ORM": twins}
+    ways = {_PLAIN: plain, _TWIN: twins}
     share = tuple(one / other for one, other in zip(rates, bare, strict=True))
     return [
-        Figure("orders stored", rates, "a second", decimals=0),
+        Figure(_OURS, rates, "a second", decimals=0),
         *(Figure(name, _rates(way), "a second", decimals=0) for name, way in ways.items()),
         Figure("its SQL alone, asyncpg", tuple(bare), "a second", decimals=0),
         Figure("service over the manuals' way", _over(ours, plain), "", _RATIO, at_least=True),
@@ -177,7 +182,7 @@ def _of_writes(
                 "ms",
                 note="of the service's process, for each order",
             )
-            for name, way in {"orders stored": ours, **ways}.items()
+            for name, way in {_OURS: ours, **ways}.items()
         ),
     ]
 
@@ -191,7 +196,7 @@ def _over(ours: Sequence[Writes], others: Sequence[Writes]) -> tuple[float, ...]
 
 
 async def _stored(
-    process: ServiceProcess, user: User, seconds: float, *, path: str = "/orders"
+    name: str, process: ServiceProcess, user: User, seconds: float, *, path: str = "/orders"
 ) -> Writes:
     ask = Ask(
         "order",
@@ -212,7 +217,7 @@ async def _stored(
             scripts=Path(scripts),
         )
     if result.errors:
-        print(f"{result.errors} of {result.answered} orders were not stored")
+        print(f"{name}: {result.errors} of {result.answered} were not stored")
     used = _processor_seconds(process) - before
     good = 1 - result.errors / max(1, result.answered)
     return Writes(result.per_second * good, used * 1000 / max(1, result.answered))
