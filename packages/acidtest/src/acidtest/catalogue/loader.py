@@ -52,7 +52,7 @@ def load_problem(slug: str) -> Problem:
     try:
         problem = Problem.model_validate({**data, "folder": folder})
     except ValidationError as error:
-        raise PackageError(f"{folder / 'problem.yaml'}: {_explain(error)}") from error
+        raise PackageError(f"{folder / 'problem.yaml'}: {explain(error)}") from error
     if problem.slug != slug:
         raise PackageError(f"{folder / 'problem.yaml'}: slug {problem.slug!r} is not its folder's")
     return problem
@@ -73,7 +73,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
+    """Return what is wrong with a file, each mistake with its place."""
     return "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
         for problem in error.errors()

@@ -1,0 +1,33 @@
+"""Finding and reading profiles: how employers weigh what was found."""
+
+from pydantic import ValidationError
+
+from acidtest.catalogue.loader import catalogue_folder, explain, read_yaml
+from acidtest.core.errors import PackageError, UsageError
+from acidtest.core.profile import Profile
+
+DEFAULT_PROFILE = "seed-001"
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the names of all profiles, sorted."""
+    return tuple(sorted(path.stem for path in (catalogue_folder() / "profiles").glob("*.yaml")))
+
+
+def load_profile(name: str) -> Profile:
+    """Read one profile.
+
+    Raises:
+        UsageError: there is none of that name; the message names those that exist.
+        PackageError: it is not valid; the message names the place.
+    """
+    if name not in profile_names():
+        raise UsageError(f"no profile {name!r}; there are: {', '.join(profile_names())}")
+    path = catalogue_folder() / "profiles" / f"{name}.yaml"
+    try:
+        profile = Profile.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise PackageError(f"{path}: {explain(error)}") from error
+    if profile.name != name:
+        raise PackageError(f"{path}: the name {profile.name!r} is not its file's")
+    return profile
