@@ -30,9 +30,7 @@ WORK, CODE, SPEED = (
         no_more_than="work",
     ),
 )
-PROFILE = Profile(
-    name="p", title="P", source="a test", areas=(WORK, CODE, SPEED), levels=LEVELS
-)
+PROFILE = Profile(name="p", title="P", source="a test", areas=(WORK, CODE, SPEED), levels=LEVELS)
 CRITERIA = ("behaviour.data", "behaviour.errors", "code.errors", "code.style", "performance.load")
 
 

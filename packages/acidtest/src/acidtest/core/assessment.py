@@ -150,9 +150,7 @@ def _weigh(area: Area, marks: Sequence[Mark]) -> _Weighed:
         if not known
     }
     whole = sum(line.weight for line in area.lines)
-    return _Weighed(
-        area=area, told=weight / whole, share=share, costs=costs, unassessed=unassessed
-    )
+    return _Weighed(area=area, told=weight / whole, share=share, costs=costs, unassessed=unassessed)
 
 
 def _marks_of(area: Area, line: Line, marks: Sequence[Mark]) -> list[Mark]:

@@ -1,0 +1,71 @@
+"""Rules about code: what tools may find, what it is called here, and what it costs."""
+
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from acidtest.catalogue.loader import catalogue_folder, explain, read_yaml
+from acidtest.core.errors import PackageError
+from acidtest.core.finding import Severity
+
+
+class Rule(BaseModel):
+    """One kind of finding."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    criterion: str = Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")
+    severity: Severity
+    title: str
+    """What is wrong, without its place."""
+    why: str
+    """Why it matters to somebody who runs the service."""
+    cost: float = Field(ge=0, le=1)
+    """Share of the criterion that one finding costs a thousand lines of code."""
+    most: float = Field(ge=0, le=1)
+    """Share of the criterion that all of them cost together, at most."""
+    free: int = Field(default=0, ge=0)
+    """How many are shown without a cost: what has its rightful places."""
+    per_size: bool = True
+    """Whether a larger program may hold more of them for the same cost."""
+    seen_by: dict[str, tuple[str, ...]] = {}
+    """Codes of tools that mean it, by tool."""
+
+
+class Rules(BaseModel):
+    """All rules, by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rules: dict[str, Rule]
+
+    @cached_property
+    def by_code(self) -> dict[tuple[str, str], str]:
+        """The rule that a tool's code means, by tool and code."""
+        return {
+            (tool, code): name
+            for name, rule in self.rules.items()
+            for tool, codes in rule.seen_by.items()
+            for code in codes
+        }
+
+    def codes(self, tool: str) -> tuple[str, ...]:
+        """The codes of one tool that mean anything here, sorted."""
+        return tuple(sorted(code for of, code in self.by_code if of == tool))
+
+    def of(self, criterion: str) -> dict[str, Rule]:
+        """The rules of one criterion."""
+        return {name: rule for name, rule in self.rules.items() if rule.criterion == criterion}
+
+
+def load_rules() -> Rules:
+    """Read the rules of the catalogue.
+
+    Raises:
+        PackageError: they are not valid; the message names the place.
+    """
+    path = catalogue_folder() / "rules.yaml"
+    try:
+        return Rules.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise PackageError(f"{path}: {explain(error)}") from error
