@@ -59,13 +59,19 @@ class Rules(BaseModel):
 
 
 def load_rules() -> Rules:
-    """Read the rules of the catalogue.
+    """Read the rules of the catalogue, from all files of its folder `rules`.
 
     Raises:
-        PackageError: they are not valid; the message names the place.
+        PackageError: one of them is not valid; the message names the place.
     """
-    path = catalogue_folder() / "rules.yaml"
-    try:
-        return Rules.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise PackageError(f"{path}: {explain(error)}") from error
+    rules: dict[str, Rule] = {}
+    for path in sorted((catalogue_folder() / "rules").glob("*.yaml")):
+        try:
+            more = Rules.model_validate(read_yaml(path)).rules
+        except ValidationError as error:
+            raise PackageError(f"{path}: {explain(error)}") from error
+        twice = sorted(rules.keys() & more.keys())
+        if twice:
+            raise PackageError(f"{path}: {', '.join(twice)} is a rule already")
+        rules |= more
+    return Rules(rules=rules)
