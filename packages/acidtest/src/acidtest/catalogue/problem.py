@@ -25,6 +25,10 @@ class GroupSpec(_Model):
     name: str
     title: str
     weight: float = Field(gt=0)
+    criterion: str = Field(
+        default="behaviour.correctness", pattern=r"^(behaviour|performance)\.[a-z_]+$"
+    )
+    """What its checks count for in a profile, such as `behaviour.reliability`."""
     replicas: int = Field(default=1, ge=1, le=4)
     quick: bool = True
     """Whether `--quick` runs it: no load, no stalls, no crashes."""
@@ -150,6 +154,8 @@ class Problem(_Model):
     level: Literal["L1", "L2", "L3", "L4"]
     minutes: int
     seeds: tuple[str, ...]
+    profile: str = "seed-001"
+    """Name of the profile that weighs a submission unless another is asked for."""
     needs: tuple[Literal["postgres", "redis"], ...]
     contract: Literal["lenient", "strict"] = "lenient"
     requirements: dict[str, str]

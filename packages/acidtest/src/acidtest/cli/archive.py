@@ -90,7 +90,7 @@ class Archive:
         judgement = read_json(path)
         known = {info.id for info in judgement.checks}
         if check not in known:
-            found = ", ".join(info.id for info, _ in judgement.findings) or "none"
+            found = ", ".join(info.id for info, _ in judgement.failures) or "none"
             raise UsageError(f"No check {check!r} in run {judgement.run}; its findings: {found}.")
         return Finding(judgement, check, _read_request(path.with_name(REQUEST)))
 

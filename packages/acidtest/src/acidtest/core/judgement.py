@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from acidtest.core.assessment import Assessment
 from acidtest.core.evidence import Text
+from acidtest.core.finding import Finding
+from acidtest.core.mark import Mark
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.score import GroupWeight, Score
 from acidtest.core.verdict import Kind, Status
@@ -90,6 +93,14 @@ class Judgement(_Row):
     """Seconds by stage."""
     dialect: dict[str, Text] = {}
     """How the operations and fields of the problem were found in the service."""
+    findings: tuple[Finding, ...] = ()
+    """What reading the submission showed."""
+    marks: tuple[Mark, ...] = ()
+    """What all stages say, by criterion; enough to weigh them anew."""
+    assessment: Assessment | None = None
+    """The marks as one profile weighs them; None when only some checks were asked."""
+    stage_notes: tuple[Text, ...] = ()
+    """What reading the submission left out or could not do."""
 
     @property
     def digest(self) -> str:
@@ -97,7 +108,7 @@ class Judgement(_Row):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
-    def findings(self) -> tuple[tuple[CheckInfo, CheckResult], ...]:
+    def failures(self) -> tuple[tuple[CheckInfo, CheckResult], ...]:
         """Failed and partial checks, the dearest first, advice last."""
         by_id = {check.id: check for check in self.checks}
         rows = [

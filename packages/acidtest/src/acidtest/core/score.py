@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from acidtest.core.finding import Severity
+from acidtest.core.mark import Mark, mark_of
 from acidtest.core.result import CheckInfo, CheckResult
 from acidtest.core.verdict import Kind, Status
 
@@ -55,6 +57,8 @@ class GroupWeight(BaseModel):
     name: str
     title: str
     weight: float
+    criterion: str = "behaviour.correctness"
+    """What its checks count for in a profile."""
 
 
 def score(
@@ -69,17 +73,8 @@ def score(
         checks: the checks that were planned.
         results: verdicts by check id.
     """
-    applied = [
-        check
-        for check in checks
-        if check.kind is not Kind.ADVISORY
-        and check.id in results
-        and results[check.id].status is not Status.NOT_APPLICABLE
-    ]
-    asked = {group.name: _weight_of(applied, group.name) for group in groups}
-    total = sum(group.weight for group in groups if asked[group.name]) or 1.0
-    worth = {group.name: group.weight / total for group in groups}
-    shares = {c.id: worth[c.group] * c.weight / asked[c.group] for c in applied}
+    applied = _applied(checks, results)
+    shares = _shares(groups, applied)
     told = sum(s for c, s in shares.items() if results[c].status in _COUNTED)
     void = sum(s for c, s in shares.items() if results[c].status is Status.VOID)
     earned = {c: s * _earned_share(results[c]) for c, s in shares.items()}
@@ -97,6 +92,60 @@ def score(
             sum(s for c, s in shares.items() if results[c].status is Status.UNKNOWN), 4
         ),
     )
+
+
+def marks_of_checks(
+    groups: Sequence[GroupWeight],
+    checks: Iterable[CheckInfo],
+    results: Mapping[str, CheckResult],
+) -> tuple[Mark, ...]:
+    """Return what the checks say as marks, one for each criterion of the groups that were asked.
+
+    A mark weighs what its checks are worth of the whole, so that a profile which takes several
+    criteria together keeps the problem's own weights.
+    """
+    applied = _applied(checks, results)
+    shares = _shares(groups, applied)
+    criteria = {group.name: group.criterion for group in groups}
+    marks = []
+    for criterion in dict.fromkeys(group.criterion for group in groups):
+        inside = [check.id for check in applied if criteria[check.group] == criterion]
+        told = [check for check in inside if results[check].status in _COUNTED]
+        weight = sum(shares[check] for check in told)
+        if told:
+            lost = {c: shares[c] * (1 - _earned_share(results[c])) / weight for c in told}
+            reason = f"{len(told)} checks of the running service"
+            marks.append(mark_of(criterion, lost, reason=reason, weight=100 * weight))
+        elif inside:
+            marks.append(Mark(criterion=criterion, reason="nobody could tell"))
+    return tuple(marks)
+
+
+def severities_of(checks: Iterable[CheckInfo]) -> dict[str, Severity]:
+    """Return how bad the failure of each check is: a broken safety rule is critical."""
+    return {
+        check.id: Severity.CRITICAL if check.kind is Kind.SAFETY else Severity.MAJOR
+        for check in checks
+    }
+
+
+def _applied(checks: Iterable[CheckInfo], results: Mapping[str, CheckResult]) -> list[CheckInfo]:
+    """The checks that carry points and were asked."""
+    return [
+        check
+        for check in checks
+        if check.kind is not Kind.ADVISORY
+        and check.id in results
+        and results[check.id].status is not Status.NOT_APPLICABLE
+    ]
+
+
+def _shares(groups: Sequence[GroupWeight], applied: Sequence[CheckInfo]) -> dict[str, float]:
+    """What each check is worth of the whole, which is 1."""
+    asked = {group.name: _weight_of(applied, group.name) for group in groups}
+    total = sum(group.weight for group in groups if asked[group.name]) or 1.0
+    worth = {group.name: group.weight / total for group in groups}
+    return {c.id: worth[c.group] * c.weight / asked[c.group] for c in applied}
 
 
 def _weight_of(checks: Iterable[CheckInfo], group: str) -> float:

@@ -7,12 +7,14 @@ in `not_built` or `not_started`, what only we can mend ends in `void`.
 import asyncio
 import platform
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from acidtest.catalogue.loader import load_problem
+from acidtest.catalogue.profiles import load_profile
+from acidtest.core.assessment import Assessment, assess
 from acidtest.core.clock import RunClock
 from acidtest.core.errors import (
     AcidTestError,
@@ -24,8 +26,9 @@ from acidtest.core.errors import (
 from acidtest.core.events import Event, Listener, Progress, RunFinished, RunStarted, StageFinished
 from acidtest.core.evidence import clip
 from acidtest.core.judgement import Judgement, Outcome, ProblemRef, RunOptions, SubmissionRef
+from acidtest.core.mark import Mark
 from acidtest.core.result import CheckInfo, CheckResult
-from acidtest.core.score import GroupWeight, score
+from acidtest.core.score import GroupWeight, marks_of_checks, score, severities_of
 from acidtest.core.verdict import Owner, Status
 from acidtest.grader.baseline import Place, baseline_for, furnish
 from acidtest.grader.client import Reply, Request
@@ -41,9 +44,11 @@ from acidtest.grader.lab.recipe import Recipe, recognise
 from acidtest.grader.lab.sandbox import Driver, choose_driver
 from acidtest.grader.lab.world import WorldPlan
 from acidtest.grader.plan import plan
+from acidtest.grader.reading import read
 from acidtest.grader.request import GradeRequest
 from acidtest.grader.run import Run
 from acidtest.grader.sdk import Knowledge
+from acidtest.grader.stages import StageOutcome
 
 _PROBE_SECONDS = 4.0
 """A silent service must not hold up every question of the discovery for long."""
@@ -73,6 +78,8 @@ class Grading:
         self.environment = {"python": platform.python_version(), "machine": platform.platform()}
         self.submission = SubmissionRef(label=Path(request.source).name or request.source)
         self.dialect: dict[str, str] = {}
+        self.outcome = StageOutcome()
+        self.profile = load_profile(request.profile or self.problem.profile)
         self.isolated = True
         self.driver = request.driver or ""
         self._listen = listen
@@ -206,21 +213,36 @@ class Grading:
             recognised_by=recipe.source,
             notes=(*submission.notes, *recipe.notes),
         )
-        async with self.stage("build") as tell:
-            tell(f"building a {recipe.stack} service")
-            built = await build(
-                submission,
-                recipe,
-                driver=driver,
-                cache_dir=cache,
-                run_dir=run_dir,
-                deadline=request.build_seconds,
-                emit=tell,
-            )
+        reading = asyncio.create_task(self._read(submission, driver, run_dir))
+        try:
+            async with self.stage("build") as tell:
+                tell(f"building a {recipe.stack} service")
+                built = await build(
+                    submission,
+                    recipe,
+                    driver=driver,
+                    cache_dir=cache,
+                    run_dir=run_dir,
+                    deadline=request.build_seconds,
+                    emit=tell,
+                )
+        finally:
+            # What cannot be built can still be read.
+            self.outcome = await reading
         recipe = built.recipe or recipe
         notes = (*self.submission.notes, *built.notes)
         self.submission = self.submission.model_copy(update={"notes": notes})
         return submission, recipe, built
+
+    async def _read(self, submission: Submission, driver: Driver, run_dir: Path) -> StageOutcome:
+        """Judge its files, unless only checks were asked for."""
+        request = self.request
+        if not request.read_code or request.only or request.dry_run:
+            return StageOutcome()
+        async with self.stage("read") as tell:
+            found = await read(submission, driver, run_dir, tell)
+        self.environment.update({f"lines of {name}": str(n) for name, n in found.languages.items()})
+        return found.outcome
 
     async def _check(self, lab: Lab, examiner: Examiner) -> None:
         async with self.stage("start"):
@@ -283,10 +305,13 @@ class Grading:
 
     def _judgement(self, outcome: Outcome, message: str, log: str) -> Judgement:
         groups = tuple(
-            GroupWeight(name=group.name, title=group.title, weight=group.weight)
+            GroupWeight(
+                name=group.name, title=group.title, weight=group.weight, criterion=group.criterion
+            )
             for group in self.problem.groups
         )
         infos: tuple[CheckInfo, ...] = tuple(check.info for check in self.checks)
+        marks = (*marks_of_checks(groups, infos, self.results), *self.outcome.marks)
         return Judgement(
             run=self.run,
             acidtest_version=version("acidtest"),
@@ -316,7 +341,20 @@ class Grading:
             environment=self.environment,
             timings=self.timings,
             dialect=self.dialect,
+            findings=self.outcome.findings,
+            marks=marks,
+            assessment=self._assessment(outcome, infos, marks),
+            stage_notes=self.outcome.notes,
         )
+
+    def _assessment(
+        self, outcome: Outcome, infos: Sequence[CheckInfo], marks: Sequence[Mark]
+    ) -> Assessment | None:
+        """All marks under the profile; nothing when the judge broke or few checks were asked."""
+        if outcome is Outcome.VOID or self.request.only or not self.request.read_code:
+            return None
+        severities = severities_of(infos)
+        return assess(self.profile, marks, findings=self.outcome.findings, severities=severities)
 
 
 async def _driver(request: GradeRequest) -> Driver:

@@ -22,6 +22,10 @@ class GradeRequest(BaseModel):
     """Leave out faults, stalls and crashes."""
     only: tuple[str, ...] = ()
     """Check ids to run; empty runs all."""
+    profile: str | None = None
+    """Name of the profile that weighs it all; None takes the problem's."""
+    read_code: bool = True
+    """Whether the code is judged beside the behaviour."""
     dry_run: bool = False
     """Build, migrate and start it and find out how it speaks, but judge nothing."""
     driver: str | None = None

@@ -116,6 +116,7 @@ async def verify(
                 problem=slug,
                 state=state,
                 quick=quick,
+                read_code=False,
                 driver=driver,
                 allow_unsafe=allow_unsafe,
                 ready_seconds=_JUNK_READY_SECONDS if case.kind == "junk" else 60.0,

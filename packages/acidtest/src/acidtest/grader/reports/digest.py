@@ -123,7 +123,7 @@ def digest(judgement: Judgement) -> Digest:
     rows = _rows(judgement)
     by_id = {row.info.id: row for row in rows}
     return Digest(
-        findings=tuple(by_id[info.id] for info, _ in judgement.findings),
+        findings=tuple(by_id[info.id] for info, _ in judgement.failures),
         untold=_with(rows, Status.UNKNOWN, Status.VOID),
         skipped=_with(rows, Status.SKIPPED),
         not_applicable=_with(rows, Status.NOT_APPLICABLE),

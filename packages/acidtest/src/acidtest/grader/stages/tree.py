@@ -95,9 +95,11 @@ class SourceTree:
     """All source files of one submission."""
 
     def __init__(
-        self, root: Path, files: tuple[SourceFile, ...], *, notes: tuple[str, ...]
+        self, root: Path, files: tuple[SourceFile, ...], *, outer: Path, notes: tuple[str, ...]
     ) -> None:
         self.root = root
+        self.outer = outer
+        """The whole copy the service's folder lies in; nothing beyond it is the submission's."""
         self.files = files
         self.notes = notes
         """What was left out, for the candidate."""
@@ -130,8 +132,13 @@ class SourceTree:
         return max(0.5, sum(file.lines for file in self.own(*languages)) / 1000)
 
 
-def read_tree(root: Path) -> SourceTree:
-    """Read the source files below `root`, which is a private copy without links that lead out."""
+def read_tree(root: Path, *, outer: Path | None = None) -> SourceTree:
+    """Read the source files below `root`.
+
+    Args:
+        root: the service's folder in a private copy without links that lead out.
+        outer: the whole copy, when the service is a part of it.
+    """
     files: list[SourceFile] = []
     notes: list[str] = []
     whole = 0
@@ -158,7 +165,7 @@ def read_tree(root: Path) -> SourceTree:
                     _generated(name, text),
                 )
             )
-    return SourceTree(root, tuple(files), notes=tuple(notes))
+    return SourceTree(root, tuple(files), outer=outer or root, notes=tuple(notes))
 
 
 def is_test(name: str) -> bool:

@@ -47,7 +47,7 @@ async def assess_quality(tree: SourceTree, toolbox: Toolbox, rules: Rules) -> St
             measuring = tasks.create_task(measure(toolbox, tree))
             copying = tasks.create_task(asyncio.to_thread(copies, tree))
             reading = tasks.create_task(asyncio.to_thread(readme_hits, tree.root))
-            needing = tasks.create_task(asyncio.to_thread(dependency_hits, tree.root))
+            needing = tasks.create_task(asyncio.to_thread(dependency_hits, tree.root, tree.outer))
     except BaseExceptionGroup as group:
         raise sole(group) from None
     measures, copied = measuring.result(), copying.result()

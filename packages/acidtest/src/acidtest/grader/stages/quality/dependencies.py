@@ -63,9 +63,9 @@ class Declared(NamedTuple):
         return re.sub(r"[-_.]+", "-", _NAME.match(self.text)[0]).lower()
 
 
-def dependency_hits(root: Path) -> list[Hit]:
-    """What is missing or loose in the manifests of the folder `root`."""
-    declared = list(_declared(root))
+def dependency_hits(root: Path, outer: Path) -> list[Hit]:
+    """What is missing or loose in the manifests of the folder `root`, a part of `outer`."""
+    declared = list(_declared(root, outer))
     if not declared and not any((root / name).is_file() for name in _MANIFESTS):
         if _has_manifest(root):
             return []
@@ -88,10 +88,12 @@ def _has_manifest(root: Path) -> bool:
     return any((root / name).is_file() for name in names) or any(root.glob("requirements*.txt"))
 
 
-def _declared(root: Path) -> Iterator[Declared]:
+def _declared(root: Path, outer: Path) -> Iterator[Declared]:
     files = [*sorted(root.glob("requirements*.txt")), *sorted(root.glob("requirements/*.txt"))]
     for path in files[:20]:
-        yield from _requirements(path, path.relative_to(root).as_posix())
+        for one in _requirements(path, path.relative_to(root).as_posix()):
+            yield one
+            yield from _neighbour(one, path.parent, outer)
     yield from _pyproject(root / "pyproject.toml")
     yield from _package_json(root / "package.json")
 
@@ -102,6 +104,20 @@ def _requirements(path: Path, name: str) -> Iterator[Declared]:
         if line and not line.startswith(("#", "-", "\\")):
             exact = bool(_PATH.search(line) or _EXACT.search(line.split(";")[0]))
             yield Declared(name, number, line, exact)
+
+
+def _neighbour(one: Declared, folder: Path, outer: Path) -> Iterator[Declared]:
+    """The package that lies where a requirement points, under its own name."""
+    place = (folder / one.text.removeprefix("file:")).resolve()
+    if not _PATH.search(one.text) or not place.is_relative_to(outer.resolve()):
+        return
+    try:
+        data = tomllib.loads(_text(place / "pyproject.toml"))
+        name = str(data.get("project", {}).get("name", ""))
+    except (tomllib.TOMLDecodeError, AttributeError, RecursionError):
+        return
+    if name:
+        yield Declared(one.file, one.line, name, exact=True)
 
 
 def _pyproject(path: Path) -> Iterator[Declared]:

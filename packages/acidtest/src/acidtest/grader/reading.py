@@ -1,0 +1,60 @@
+"""Reading a submission while it is built: every stage that needs only its files.
+
+A stage that breaks says nothing about the submission: what it would have marked is then unknown.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from acidtest.catalogue.rules import Rules, load_rules
+from acidtest.core.errors import AcidTestError
+from acidtest.core.evidence import clip
+from acidtest.grader.lab.intake import Submission
+from acidtest.grader.lab.sandbox import Driver
+from acidtest.grader.stages import StageOutcome, Toolbox, assess_quality, read_tree
+from acidtest.grader.stages.tree import SourceTree
+
+_MESSAGE = 300
+
+Stage = Callable[[SourceTree, Toolbox, Rules], Awaitable[StageOutcome]]
+_STAGES: dict[str, Stage] = {"code quality": assess_quality}
+
+
+class Read(NamedTuple):
+    """What reading came to."""
+
+    outcome: StageOutcome
+    """Of all stages together."""
+    languages: dict[str, int]
+    """Lines of the program by language, most first."""
+
+
+async def read(
+    submission: Submission, driver: Driver, run_dir: Path, tell: Callable[[str], None]
+) -> Read:
+    """Judge the files of `submission`; never fails, since what breaks here is ours."""
+    folder = run_dir / "reading"
+    folder.mkdir(mode=0o711)
+    rules = load_rules()
+    tree = read_tree(submission.root, outer=submission.tree)
+    toolbox = Toolbox(driver, folder, submission.root)
+    outcomes = []
+    for name, stage in _STAGES.items():
+        tell(f"judging its {name}")
+        try:
+            outcomes.append(await stage(tree, toolbox, rules))
+        except Exception as error:  # noqa: BLE001 - whatever breaks while reading is ours
+            why = str(error) if isinstance(error, AcidTestError) else repr(error)
+            said = f"the {name} could not be judged, which costs nothing: {clip(why, _MESSAGE)}"
+            outcomes.append(StageOutcome(notes=(said,)))
+    return Read(_together(outcomes), {str(name): n for name, n in tree.languages.items()})
+
+
+def _together(outcomes: Iterable[StageOutcome]) -> StageOutcome:
+    seen = tuple(outcomes)
+    return StageOutcome(
+        findings=tuple(finding for one in seen for finding in one.findings),
+        marks=tuple(mark for one in seen for mark in one.marks),
+        notes=tuple(note for one in seen for note in one.notes),
+    )
