@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from acidtest.core.assessment import assess
 from acidtest.core.finding import Finding, Place, Severity, numbered
 from acidtest.core.mark import Mark, mark_of
-from acidtest.core.profile import Area, Cap, Level, Line, Profile
+from acidtest.core.weights import Area, Cap, Level, Line, Profile
 
 LEVELS = tuple(
     Level(level=number, least=least, title=str(number))

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from acidtest.catalogue.loader import catalogue_folder, explain, read_yaml
 from acidtest.core.errors import PackageError, UsageError
-from acidtest.core.profile import Profile
+from acidtest.core.weights import Profile
 
 DEFAULT_PROFILE = "seed-001"
 

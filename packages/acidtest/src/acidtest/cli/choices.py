@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from acidtest.catalogue.loader import problem_slugs
+from acidtest.catalogue.profiles import profile_names
 from acidtest.cli.wiring import UNSAFE
 from acidtest.core.errors import AcidTestError, UsageError
 
@@ -42,6 +43,25 @@ SomeProblem = Annotated[
         metavar="PROBLEM",
         help="A problem; `acidtest problems` lists them.",
         autocompletion=_complete_problem,
+        show_default=False,
+    ),
+]
+
+
+def _complete_profile(incomplete: str) -> list[str]:
+    try:
+        return [name for name in profile_names() if name.startswith(incomplete)]
+    except AcidTestError:
+        return []
+
+
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="PROFILE",
+        help="Who weighs it: a file of catalogue/profiles. The problem's own when not said.",
+        autocompletion=_complete_profile,
         show_default=False,
     ),
 ]

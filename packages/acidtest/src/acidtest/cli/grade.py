@@ -13,6 +13,7 @@ from acidtest.cli.archive import JUDGEMENT, PAGE
 from acidtest.cli.choices import (
     Driver,
     Problem,
+    Profile,
     Quick,
     Source,
     Subdirectory,
@@ -78,6 +79,7 @@ def grade(
     subdir: Subdirectory = None,
     quick: Quick = False,
     only: _Only = None,
+    profile: Profile = None,
     driver: Driver = None,
     local_unsafe: Unsafe = False,
     seed: _Seed = None,
@@ -105,6 +107,7 @@ def grade(
         subdirectory=service,
         quick=quick,
         only=tuple(only or ()),
+        profile=profile,
         driver=chosen,
         allow_unsafe=chosen == wiring.UNSAFE,
         seed=seed,

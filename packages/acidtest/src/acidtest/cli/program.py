@@ -20,6 +20,7 @@ from acidtest.cli.grade import grade
 from acidtest.cli.init import init
 from acidtest.cli.problems import problems_app
 from acidtest.cli.replay import replay
+from acidtest.cli.rescore import rescore
 from acidtest.cli.verify import verify
 from acidtest.core.errors import AcidTestError, SubmissionError
 from acidtest.grader.reports import one_line, visible
@@ -63,7 +64,7 @@ def build() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_options)
-    for command in (grade, doctor, replay, init, verify, completion):
+    for command in (grade, doctor, replay, rescore, init, verify, completion):
         app.command(epilog=EPILOG, context_settings=_HELP)(command)
     app.add_typer(problems_app(), name="problems")
     return app

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from acidtest.core.finding import Finding, Severity
 from acidtest.core.mark import Mark
-from acidtest.core.profile import Area, Level, Line, Profile
+from acidtest.core.weights import Area, Level, Line, Profile
 
 
 class _Row(BaseModel):

@@ -133,7 +133,7 @@ class Grading:
                 raise
             outcome, message = Outcome.VOID, _in_words(error)
             self._settle_rest(Status.VOID, Owner.INFRASTRUCTURE, message)
-        judgement = self._judgement(outcome, message, log)
+        judgement = _recorded(self, self._submission_as_seen(), outcome, message, log)
         self.emit(RunFinished(at=self.clock.now(), judgement=judgement))
         return judgement
 
@@ -303,58 +303,63 @@ class Grading:
         seen = [note for door, note in _DOORS.items() if door in doors]
         return self.submission.model_copy(update={"notes": (*self.submission.notes, *seen)})
 
-    def _judgement(self, outcome: Outcome, message: str, log: str) -> Judgement:
-        groups = tuple(
-            GroupWeight(
-                name=group.name, title=group.title, weight=group.weight, criterion=group.criterion
-            )
-            for group in self.problem.groups
-        )
-        infos: tuple[CheckInfo, ...] = tuple(check.info for check in self.checks)
-        marks = (*marks_of_checks(groups, infos, self.results), *self.outcome.marks)
-        return Judgement(
-            run=self.run,
-            acidtest_version=version("acidtest"),
-            problem=ProblemRef(
-                slug=self.problem.slug,
-                version=self.problem.version,
-                title=self.problem.title,
-                requirements=self.problem.requirements,
-            ),
-            submission=self._submission_as_seen(),
-            options=RunOptions(
-                seed=self.seed,
-                quick=self.request.quick,
-                only=self.request.only,
-                driver=self.driver,
-                isolated=self.isolated,
-            ),
-            started_at=self.clock.started_at,
-            seconds=round(self.clock.now(), 3),
-            outcome=outcome,
-            message=message,
-            log=log,
-            groups=groups,
-            checks=infos,
-            results=tuple(self.results[info.id] for info in infos if info.id in self.results),
-            score=score(groups, infos, self.results),
-            environment=self.environment,
-            timings=self.timings,
-            dialect=self.dialect,
-            findings=self.outcome.findings,
-            marks=marks,
-            assessment=self._assessment(outcome, infos, marks),
-            stage_notes=self.outcome.notes,
-        )
 
-    def _assessment(
-        self, outcome: Outcome, infos: Sequence[CheckInfo], marks: Sequence[Mark]
-    ) -> Assessment | None:
-        """All marks under the profile; nothing when the judge broke or few checks were asked."""
-        if outcome is Outcome.VOID or self.request.only or not self.request.read_code:
-            return None
-        severities = severities_of(infos)
-        return assess(self.profile, marks, findings=self.outcome.findings, severities=severities)
+def _recorded(
+    grading: Grading, submission: SubmissionRef, outcome: Outcome, message: str, log: str
+) -> Judgement:
+    """Everything a grading found, as it is kept."""
+    groups = tuple(
+        GroupWeight(
+            name=group.name, title=group.title, weight=group.weight, criterion=group.criterion
+        )
+        for group in grading.problem.groups
+    )
+    infos: tuple[CheckInfo, ...] = tuple(check.info for check in grading.checks)
+    marks = (*marks_of_checks(groups, infos, grading.results), *grading.outcome.marks)
+    return Judgement(
+        run=grading.run,
+        acidtest_version=version("acidtest"),
+        problem=ProblemRef(
+            slug=grading.problem.slug,
+            version=grading.problem.version,
+            title=grading.problem.title,
+            requirements=grading.problem.requirements,
+        ),
+        submission=submission,
+        options=RunOptions(
+            seed=grading.seed,
+            quick=grading.request.quick,
+            only=grading.request.only,
+            driver=grading.driver,
+            isolated=grading.isolated,
+        ),
+        started_at=grading.clock.started_at,
+        seconds=round(grading.clock.now(), 3),
+        outcome=outcome,
+        message=message,
+        log=log,
+        groups=groups,
+        checks=infos,
+        results=tuple(grading.results[info.id] for info in infos if info.id in grading.results),
+        score=score(groups, infos, grading.results),
+        environment=grading.environment,
+        timings=grading.timings,
+        dialect=grading.dialect,
+        findings=grading.outcome.findings,
+        marks=marks,
+        assessment=_assessed(grading, outcome, infos, marks),
+        stage_notes=grading.outcome.notes,
+    )
+
+
+def _assessed(
+    grading: Grading, outcome: Outcome, infos: Sequence[CheckInfo], marks: Sequence[Mark]
+) -> Assessment | None:
+    """All marks under the profile; nothing when the judge broke or few checks were asked."""
+    if outcome is Outcome.VOID or grading.request.only or not grading.request.read_code:
+        return None
+    severities = severities_of(infos)
+    return assess(grading.profile, marks, findings=grading.outcome.findings, severities=severities)
 
 
 async def _driver(request: GradeRequest) -> Driver:

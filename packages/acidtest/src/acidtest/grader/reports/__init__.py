@@ -4,6 +4,7 @@ A room of its own because none of them may decide anything: the same judgement a
 """
 
 from acidtest.grader.reports.console import ConsoleReport, plain_console
+from acidtest.grader.reports.console_summary import summary
 from acidtest.grader.reports.html_file import render as render_html
 from acidtest.grader.reports.html_file import write as write_html
 from acidtest.grader.reports.inert import one_line, visible
@@ -21,6 +22,7 @@ __all__ = [
     "render_html",
     "render_json",
     "render_junit",
+    "summary",
     "visible",
     "write_html",
     "write_json",

@@ -7,6 +7,7 @@ from rich.text import Text
 from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.score import Score
 from acidtest.grader.reports import wording
+from acidtest.grader.reports.console_assessment import areas, code_findings, overall
 from acidtest.grader.reports.console_text import STYLES, line
 from acidtest.grader.reports.digest import Cause, Digest, GroupPoints, Row, digest, group_points
 from acidtest.grader.reports.inert import visible
@@ -32,8 +33,13 @@ def summary(judgement: Judgement, *, width: int = 100) -> Iterator[Text]:
     yield from _unsure("Not asked: what they rest on did not hold", rows.skipped)
     if not judgement.options.only:
         yield from _groups(judgement.score)
+    yield from code_findings(judgement)
+    if judgement.assessment is not None:
+        yield from areas(judgement.assessment)
     yield Text()
     yield _headline(judgement)
+    if judgement.assessment is not None:
+        yield from overall(judgement.assessment)
     yield line(wording.lead(rows))
     if not judgement.options.isolated:
         yield line(("Notice  ", "bold yellow"), wording.UNISOLATED)

@@ -2,6 +2,8 @@
 
 import math
 
+from acidtest.core.assessment import Assessment
+from acidtest.core.finding import Place
 from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.verdict import Status
 from acidtest.grader.reports.digest import Digest, GroupPoints
@@ -83,6 +85,20 @@ def duration(seconds: float) -> str:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def place(where: Place) -> str:
+    """Where something was seen, as editors and people write it."""
+    return f"{where.file}:{where.line}" if where.line else where.file
+
+
+def costs_of(assessment: Assessment) -> dict[str, float]:
+    """Points of the total each finding and check cost, whatever area they counted in."""
+    costs: dict[str, float] = {}
+    for area in assessment.areas:
+        for name, cost in area.costs.items():
+            costs[name] = costs.get(name, 0.0) + cost
+    return costs
 
 
 def no_score(judgement: Judgement) -> str:
