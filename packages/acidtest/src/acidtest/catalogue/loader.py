@@ -21,8 +21,7 @@ def catalogue_folder() -> Path:
         UsageError: there is none where it is looked for.
     """
     named = os.environ.get(CATALOGUE_VARIABLE)
-    places = [Path(named)] if named else []
-    places += [parent / "catalogue" for parent in (Path.cwd(), *Path(__file__).resolve().parents)]
+    places = [*([Path(named)] if named else []), *_places()]
     for place in places:
         if (place / "problems").is_dir():
             return place
@@ -30,6 +29,23 @@ def catalogue_folder() -> Path:
         f"no catalogue found; run inside a clone of the project or set {CATALOGUE_VARIABLE}"
         " to the folder that holds problems/"
     )
+
+
+def shared_folder(part: str) -> Path:
+    """Return a folder that problems share, such as `rules`; a catalogue may do without its own.
+
+    Raises:
+        UsageError: there is none where it is looked for.
+    """
+    for place in (catalogue_folder(), *_places()):
+        if (place / part).is_dir():
+            return place / part
+    raise UsageError(f"no folder {part} in {catalogue_folder()}, nor in a clone of the project")
+
+
+def _places() -> list[Path]:
+    folders = (Path.cwd(), *Path(__file__).resolve().parents)
+    return [folder / "catalogue" for folder in folders]
 
 
 def problem_slugs() -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from acidtest.catalogue.loader import catalogue_folder, explain, read_yaml
+from acidtest.catalogue.loader import explain, read_yaml, shared_folder
 from acidtest.core.errors import PackageError, UsageError
 from acidtest.core.weights import Profile
 
@@ -11,7 +11,7 @@ DEFAULT_PROFILE = "seed-001"
 
 def profile_names() -> tuple[str, ...]:
     """Return the names of all profiles, sorted."""
-    return tuple(sorted(path.stem for path in (catalogue_folder() / "profiles").glob("*.yaml")))
+    return tuple(sorted(path.stem for path in shared_folder("profiles").glob("*.yaml")))
 
 
 def load_profile(name: str) -> Profile:
@@ -23,7 +23,7 @@ def load_profile(name: str) -> Profile:
     """
     if name not in profile_names():
         raise UsageError(f"no profile {name!r}; there are: {', '.join(profile_names())}")
-    path = catalogue_folder() / "profiles" / f"{name}.yaml"
+    path = shared_folder("profiles") / f"{name}.yaml"
     try:
         profile = Profile.model_validate(read_yaml(path))
     except ValidationError as error:

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from acidtest.catalogue.loader import catalogue_folder, explain, read_yaml
+from acidtest.catalogue.loader import explain, read_yaml, shared_folder
 from acidtest.core.errors import PackageError
 from acidtest.core.finding import Severity
 
@@ -65,7 +65,7 @@ def load_rules() -> Rules:
         PackageError: one of them is not valid; the message names the place.
     """
     rules: dict[str, Rule] = {}
-    for path in sorted((catalogue_folder() / "rules").glob("*.yaml")):
+    for path in sorted(shared_folder("rules").glob("*.yaml")):
         try:
             more = Rules.model_validate(read_yaml(path)).rules
         except ValidationError as error:

@@ -3,6 +3,7 @@
 A stage that breaks says nothing about the submission: what it would have marked is then unknown.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from acidtest.core.errors import AcidTestError
 from acidtest.core.evidence import clip
 from acidtest.grader.lab.intake import Submission
 from acidtest.grader.lab.sandbox import Driver
-from acidtest.grader.stages import StageOutcome, Toolbox, assess_quality, read_tree
+from acidtest.grader.stages import StageOutcome, Toolbox, assess_quality, read_tree, write_sources
 from acidtest.grader.stages.tree import SourceTree
 
 _MESSAGE = 300
@@ -37,8 +38,9 @@ async def read(
     folder = run_dir / "reading"
     folder.mkdir(mode=0o711)
     rules = load_rules()
-    tree = read_tree(submission.root, outer=submission.tree)
-    toolbox = Toolbox(driver, folder, submission.root)
+    tree = await asyncio.to_thread(read_tree, submission.root, outer=submission.tree)
+    sources = await asyncio.to_thread(write_sources, tree, folder / "sources")
+    toolbox = Toolbox(driver, folder, sources)
     outcomes = []
     for name, stage in _STAGES.items():
         tell(f"judging its {name}")

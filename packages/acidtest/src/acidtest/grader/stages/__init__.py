@@ -7,7 +7,7 @@ in files, several tools may see the same one, and nothing here can say that the 
 from acidtest.grader.stages.outcome import StageOutcome
 from acidtest.grader.stages.quality import assess_quality
 from acidtest.grader.stages.toolbox import Toolbox
-from acidtest.grader.stages.tree import SourceFile, SourceTree, read_tree
+from acidtest.grader.stages.tree import SourceFile, SourceTree, read_tree, write_sources
 
 __all__ = [
     "SourceFile",
@@ -16,4 +16,5 @@ __all__ = [
     "Toolbox",
     "assess_quality",
     "read_tree",
+    "write_sources",
 ]

@@ -53,6 +53,11 @@ class Toolbox:
         self._run_dir = run_dir
         self._deadline = deadline
 
+    @property
+    def place(self) -> str:
+        """Where tools see the tree; some write whole paths."""
+        return self._place(Mount(source=self.tree, target=_TREE))
+
     async def program(self, name: str, arguments: Sequence[str], *, asked: Any = None) -> Said:
         """Run one of the programs that come with our own packages, such as `ruff`.
 

@@ -168,6 +168,20 @@ def read_tree(root: Path, *, outer: Path | None = None) -> SourceTree:
     return SourceTree(root, tuple(files), outer=outer or root, notes=tuple(notes))
 
 
+def write_sources(tree: SourceTree, folder: Path) -> Path:
+    """Write the source files alone to a new `folder` and return it.
+
+    Tools read these: what lies beside them in a submission (settings, lists of what to ignore,
+    links) could change what a tool does.
+    """
+    folder.mkdir(mode=0o755)
+    for file in tree.files:
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.text, encoding="utf-8", errors="replace")
+    return folder
+
+
 def is_test(name: str) -> bool:
     """Whether a file is a test, by where it lies and what it is called."""
     path = PurePosixPath(name)

@@ -41,17 +41,18 @@ async def python_hits(toolbox: Toolbox, tree: SourceTree, rules: Rules) -> list[
     said = await toolbox.program(
         "ruff",
         [
-            *("check", "--isolated", "--no-cache", "--ignore-noqa", "--force-exclude"),
+            *("check", "--isolated", "--no-cache", "--ignore-noqa"),
             *("--output-format", "json", "--line-length", str(_LINE_LENGTH)),
             *("--target-version", "py313", "--select", ",".join(rules.codes("ruff")), "."),
         ],
     )
-    return [hit for row in _rows(said, "ruff") if (hit := _of_ruff(row)).file in own]
+    hits = (_of_ruff(row, toolbox.place) for row in _rows(said, "ruff"))
+    return [hit for hit in hits if hit.file in own]
 
 
-def _of_ruff(row: dict[str, Any]) -> Hit:
-    file = str(row["filename"]).partition("/submission/")[2] or str(row["filename"])
+def _of_ruff(row: dict[str, Any], place: str) -> Hit:
     where, end = row["location"], row["end_location"]
+    file = str(row["filename"]).removeprefix(f"{place}/")
     return Hit("ruff", str(row["code"]), file, where["row"], end["row"], str(row["message"]))
 
 
