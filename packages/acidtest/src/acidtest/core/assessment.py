@@ -29,6 +29,8 @@ class AreaScore(_Row):
     earned: float = 0.0
     level: int | None = None
     """1 to 5, where the profile has a scale."""
+    anchor: str = ""
+    """What that level looks like in this area, in the profile's words."""
     costs: dict[str, float] = {}
     """Points of the total lost, by id of a finding or a check."""
     withheld: float = 0.0
@@ -87,7 +89,9 @@ def assess(
     weighed = [_weigh(area, marks) for area in profile.areas]
     told = sum(area.weight for area, one in zip(profile.areas, weighed, strict=True) if one.told)
     scores = _bounded(profile, [one.scored(told) for one in weighed])
-    rows = tuple(_levelled(profile, row) for row in scores)
+    rows = tuple(
+        _levelled(profile, area, row) for area, row in zip(profile.areas, scores, strict=True)
+    )
     points = sum(row.earned for row in rows) if told else None
     ceiling = _ceiling(profile, seen) if points is not None else None
     if points is not None and ceiling is not None and points <= ceiling.points:
@@ -174,16 +178,18 @@ def _bounded(profile: Profile, scores: Sequence[AreaScore]) -> list[AreaScore]:
     return held
 
 
-def _levelled(profile: Profile, row: AreaScore) -> AreaScore:
-    """The row rounded for people, with its level."""
+def _levelled(profile: Profile, area: Area, row: AreaScore) -> AreaScore:
+    """The row rounded for people, with its level and what that looks like."""
     share = row.earned / row.possible if row.possible else None
+    level = None if share is None else _level(profile.levels, 100 * share)
     return row.model_copy(
         update={
             "possible": round(row.possible, 2),
             "earned": round(row.earned, 2),
             "withheld": round(row.withheld, 2),
             "costs": {n: round(c, 2) for n, c in sorted(row.costs.items(), key=_dearest)},
-            "level": None if share is None else _level(profile.levels, 100 * share),
+            "level": level,
+            "anchor": area.anchors.get(level or 0, ""),
         }
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from acidtest.core.events import (
     CheckFinished,
@@ -23,29 +24,39 @@ from acidtest.core.events import (
 from acidtest.core.evidence import Evidence
 from acidtest.core.judgement import Judgement, Outcome, ProblemRef, RunOptions, SubmissionRef
 from acidtest.core.result import CheckInfo, CheckResult
-from acidtest.core.score import GroupWeight, Score, score
+from acidtest.core.score import GroupWeight, Score, marks_of_checks, score
 from acidtest.core.verdict import Kind, Owner, Status
 
-_EVIDENCE = spec_from_file_location(
-    "acidtest_sample_evidence", Path(__file__).with_name("evidence.py")
-)
-assert _EVIDENCE
-assert _EVIDENCE.loader
-evidence = module_from_spec(_EVIDENCE)
-_EVIDENCE.loader.exec_module(evidence)
-"""Loaded by path, because test folders are no packages."""
+
+def _beside(name: str) -> ModuleType:
+    """The module `name` of this folder; by path, because test folders are no packages."""
+    spec = spec_from_file_location(
+        f"acidtest_sample_{name}", Path(__file__).with_name(f"{name}.py")
+    )
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+evidence = _beside("evidence")
+reading = _beside("reading")
 
 RUN = "20261121-101512-7f3a"
-GROUPS = (
-    GroupWeight(name="contract", title="The four operations", weight=20),
-    GroupWeight(name="validation", title="Validation and errors", weight=12),
-    GroupWeight(name="schema", title="Migrations and schema", weight=12),
-    GroupWeight(name="statements", title="What the database saw", weight=10),
-    GroupWeight(name="cache", title="Cache first and never stale", weight=14),
-    GroupWeight(name="races", title="Races between two instances", weight=10),
-    GroupWeight(name="security", title="Injection and secrets", weight=8),
-    GroupWeight(name="cache_faults", title="The cache is down", weight=8),
-    GroupWeight(name="crashes", title="Crashes and stops", weight=6),
+GROUPS = tuple(
+    GroupWeight(name=name, title=title, weight=weight, criterion=criterion)
+    for name, title, weight, criterion in (
+        ("contract", "The four operations", 20, "behaviour.correctness"),
+        ("validation", "Validation and errors", 12, "behaviour.errors"),
+        ("schema", "Migrations and schema", 12, "behaviour.data"),
+        ("statements", "What the database saw", 10, "performance.queries"),
+        ("cache", "Cache first and never stale", 14, "behaviour.reliability"),
+        ("races", "Races between two instances", 10, "behaviour.reliability"),
+        ("security", "Injection and secrets", 8, "behaviour.security"),
+        ("cache_faults", "The cache is down", 8, "behaviour.reliability"),
+        ("crashes", "Crashes and stops", 6, "behaviour.reliability"),
+    )
 )
 REQUIREMENTS = {
     "R1": "GET /books answers 200 with the books as JSON.",
@@ -192,6 +203,9 @@ def results() -> tuple[CheckResult, ...]:
 def judgement() -> Judgement:
     """The sample as a finished judgement."""
     rows = results()
+    by_check = {row.check: row for row in rows}
+    found = reading.findings(evidence.HOSTILE)
+    marks = (*marks_of_checks(GROUPS, checks(), by_check), *reading.marks(found))
     return Judgement(
         run=RUN,
         acidtest_version="0.1.0",
@@ -218,7 +232,7 @@ def judgement() -> Judgement:
         groups=GROUPS,
         checks=checks(),
         results=rows,
-        score=score(GROUPS, checks(), {row.check: row for row in rows}),
+        score=score(GROUPS, checks(), by_check),
         environment={
             "acidtest": "0.1.0",
             "PostgreSQL": "15.20 (Debian)",
@@ -234,6 +248,10 @@ def judgement() -> Judgement:
             "review.comment": "review_text",
             "review.reviewer": evidence.HOSTILE,
         },
+        findings=found,
+        marks=marks,
+        assessment=reading.weighed(found, marks, checks()),
+        stage_notes=(f"{evidence.HOSTILE}.py could not be read as source",),
     )
 
 
@@ -252,6 +270,7 @@ def unjudged(outcome: Outcome) -> Judgement:
             + evidence.HOSTILE,
             "results": (),
             "score": Score(points=None, groups=(), costs={}),
+            "assessment": None,
         }
     )
 

@@ -57,7 +57,7 @@ PYTHON = [
     (
         "errors.cause_lost",
         "def f(g):\n    try:\n        g()\n    except KeyError:\n        raise OSError('x')\n",
-        "def f(g):\n    try:\n        g()\n    except KeyError as e:\n        raise OSError from e\n",
+        "def f(g):\n    try:\n        g()\n    except KeyError as e:\n        raise OSError from e",
     ),
     (
         "concurrency.blocking",

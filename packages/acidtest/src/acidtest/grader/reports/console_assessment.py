@@ -21,11 +21,11 @@ _STYLES = {
 }
 
 
-def code_findings(judgement: Judgement) -> Iterator[Text]:
+def code_findings(judgement: Judgement, assessment: Assessment) -> Iterator[Text]:
     """Yield what reading the submission showed, the dearest first."""
-    if judgement.assessment is None or not judgement.findings:
+    if not judgement.findings:
         return
-    costs = wording.costs_of(judgement.assessment)
+    costs = wording.costs_of(assessment)
     shown = sorted(
         judgement.findings, key=lambda one: (-costs.get(one.id, 0.0), -one.severity.rank)
     )

@@ -33,13 +33,14 @@ def summary(judgement: Judgement, *, width: int = 100) -> Iterator[Text]:
     yield from _unsure("Not asked: what they rest on did not hold", rows.skipped)
     if not judgement.options.only:
         yield from _groups(judgement.score)
-    yield from code_findings(judgement)
-    if judgement.assessment is not None:
-        yield from areas(judgement.assessment)
+    assessment = None if judgement.options.only else judgement.assessment
+    if assessment is not None:
+        yield from code_findings(judgement, assessment)
+        yield from areas(assessment)
     yield Text()
     yield _headline(judgement)
-    if judgement.assessment is not None:
-        yield from overall(judgement.assessment)
+    if assessment is not None:
+        yield from overall(assessment)
     yield line(wording.lead(rows))
     if not judgement.options.isolated:
         yield line(("Notice  ", "bold yellow"), wording.UNISOLATED)

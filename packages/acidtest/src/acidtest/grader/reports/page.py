@@ -12,6 +12,7 @@ from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.verdict import Kind, Status
 from acidtest.grader.reports import latency_chart, moments, picture, wording
 from acidtest.grader.reports.digest import Cause, Digest, GroupPoints, Row, digest, group_points
+from acidtest.grader.reports.page_assessment import AssessmentView, assessment_view
 
 MAX_STEPS = 8
 """Requests shown as commands; the rest are in the timeline."""
@@ -104,6 +105,8 @@ class Page(NamedTuple):
     passed: tuple[Passed, ...]
     measured: tuple[Finding, ...]
     """What passed and was measured under load."""
+    assessment: AssessmentView | None
+    """Behaviour and code weighed together; None when only checks were asked."""
 
 
 def page(judgement: Judgement) -> Page:
@@ -131,6 +134,7 @@ def page(judgement: Judgement) -> Page:
             if (inside := tuple(r for r in sorted_rows.passed if r.info.group == group.name))
         ),
         measured=_shown(judgement, _alone([row for row in sorted_rows.passed if _loads(row)])),
+        assessment=assessment_view(judgement),
     )
 
 
