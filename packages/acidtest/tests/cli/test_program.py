@@ -25,6 +25,7 @@ GRADE = ("grade", "here", "--problem", "book-reviews")
         "doctor",
         "verify",
         "replay",
+        "rescore",
         "problems",
         "problems list",
         "problems show",
