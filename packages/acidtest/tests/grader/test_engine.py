@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from acidtest.core.errors import UsageError
+from acidtest.core.errors import HarnessError, UsageError
 from acidtest.core.events import CheckFinished, Event, RunFinished, RunStarted, StageFinished
 from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.verdict import Owner, Status
+from acidtest.grader import reading
 
 pytestmark = pytest.mark.lab
 
@@ -22,6 +23,14 @@ STORED, LISTED, WARM, KILLED = (
 )
 PLAIN = 'stack = "custom"\nhealth = "/health"\n'
 """The start of an `acidtest.toml` without migrations."""
+SWALLOWED = """
+
+def forgotten(go):
+    try:
+        go()
+    except Exception:
+        pass
+"""
 
 
 def verdicts(judgement: Judgement) -> dict[str, str]:
@@ -50,12 +59,59 @@ async def test_a_correct_service_earns_everything(stage: Any) -> None:
     assert Judgement.model_validate_json(judgement.model_dump_json()) == judgement
     assert isinstance(stage.events[0], RunStarted)
     stages = [e.stage for e in stage.events if isinstance(e, StageFinished)]
-    assert stages == ["intake", "build", "migrate", "start", "checks"]
+    # Its files are read while it is built, so that nobody can say which ends first.
+    assert sorted(stages) == ["build", "checks", "intake", "migrate", "read", "start"]
     checks = [e.result.check for e in stage.events if isinstance(e, CheckFinished)]
     assert checks == [STORED, LISTED, WARM, KILLED]
     assert stage.events[-1] == RunFinished(at=stage.events[-1].at, judgement=judgement)
     assert [e.at for e in stage.events] == sorted(e.at for e in stage.events)
     assert len(stage.groups) > 0
+
+
+async def test_the_code_is_judged_beside_the_behaviour(stage: Any) -> None:
+    """A right service with a swallowed error keeps its behaviour's points and loses others."""
+    source = stage.submission()
+    clean = await stage.grade(source, quick=True)
+    with (source / "app.py").open("a") as app:
+        app.write(SWALLOWED)
+    careless = await stage.grade(source, quick=True)
+
+    assert careless.score.points == clean.score.points == 100
+    known = {finding.rule for finding in clean.findings}
+    assert {f.rule for f in careless.findings} - known >= {"errors.swallowed"}
+    assert careless.assessment.points < clean.assessment.points
+    (finding,) = (f for f in careless.findings if f.rule == "errors.swallowed")
+    assert finding.place.file == "app.py"
+    assert any(finding.id in area.costs for area in careless.assessment.areas)
+
+
+async def test_what_cannot_be_built_is_still_read(stage: Any) -> None:
+    """A mistake in the build does not hide what the files say."""
+    source = stage.submission()
+    (source / "acidtest.toml").write_text(PLAIN + 'start = "python3 app.py"\nbuild = "false"\n')
+
+    judgement = await stage.grade(source)
+
+    assert judgement.outcome is Outcome.NOT_BUILT
+    assert {mark.criterion for mark in judgement.marks} >= {"code.errors", "code.complexity"}
+
+
+async def test_a_stage_that_breaks_costs_nothing_and_says_so(
+    stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool of ours that fails is no finding: what it would have marked is not assessed."""
+
+    async def broken(*_: object) -> None:
+        raise HarnessError("the linter fell over")
+
+    monkeypatch.setattr(reading, "STAGES", {"code quality": broken})
+
+    judgement = await stage.grade(stage.submission(), quick=True)
+
+    assert judgement.score.points == 100
+    assert judgement.assessment.points == 100
+    assert not judgement.findings
+    assert any("the linter fell over" in note for note in judgement.stage_notes)
 
 
 async def test_a_failed_check_shows_what_happened_on_one_clock(stage: Any) -> None:

@@ -19,7 +19,7 @@ from acidtest.grader.stages.tree import SourceTree
 _MESSAGE = 300
 
 Stage = Callable[[SourceTree, Toolbox, Rules], Awaitable[StageOutcome]]
-_STAGES: dict[str, Stage] = {"code quality": assess_quality}
+STAGES: dict[str, Stage] = {"code quality": assess_quality}
 
 
 class Read(NamedTuple):
@@ -42,7 +42,7 @@ async def read(
     sources = await asyncio.to_thread(write_sources, tree, folder / "sources")
     toolbox = Toolbox(driver, folder, sources)
     outcomes = []
-    for name, stage in _STAGES.items():
+    for name, stage in STAGES.items():
         tell(f"judging its {name}")
         try:
             outcomes.append(await stage(tree, toolbox, rules))
