@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _PYTHON = ".py"
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SESSION_WORK = {"query", "execute", "scalars", "scalar", "commit", "flush", "refresh", "get"}
 _BLOCKING_DRIVERS = {"psycopg2", "pymysql", "MySQLdb", "sqlite3", "redis", "pymongo"}
 _OPENING = {"connect", "Redis", "StrictRedis", "from_url", "MongoClient"}
@@ -89,16 +90,14 @@ def _public(
     body: list[ast.stmt],
 ) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
     for node in body:
-        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        if named and not node.name.startswith("_"):
+        if isinstance(node, _NAMED) and not node.name.startswith("_"):
             yield node
 
 
 def _definitions(tree: ast.Module) -> Iterator[list[Any]]:
     """Functions and classes of the module itself that nothing decorates."""
     for node in tree.body:
-        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        if named and not node.decorator_list:
+        if isinstance(node, _NAMED) and not node.decorator_list:
             yield [node.name, node.lineno]
 
 

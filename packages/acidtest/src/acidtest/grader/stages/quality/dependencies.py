@@ -60,7 +60,8 @@ class Declared(NamedTuple):
     @property
     def name(self) -> str:
         """The package, as it is spelled everywhere."""
-        return re.sub(r"[-_.]+", "-", _NAME.match(self.text)[0]).lower()
+        found = _NAME.match(self.text)
+        return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
 
 
 def dependency_hits(root: Path, outer: Path) -> list[Hit]:
