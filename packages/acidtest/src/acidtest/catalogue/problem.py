@@ -124,15 +124,6 @@ class LoadSpec(_Model):
     objective: ObjectiveSpec | None = None
 
 
-class SubmissionSpec(_Model):
-    """A submission kept with the package and what must come of it."""
-
-    path: str
-    """Folder relative to the package, or to the repository when it begins with `//`."""
-    minimum: float = 0.0
-    maximum: float = 100.0
-
-
 class ReferenceSpec(_Model):
     """Where the reference service lies."""
 

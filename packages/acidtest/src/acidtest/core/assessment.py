@@ -92,22 +92,18 @@ def assess(
     rows = tuple(
         _levelled(profile, area, row) for area, row in zip(profile.areas, scores, strict=True)
     )
-    points = sum(row.earned for row in rows) if told else None
-    ceiling = _ceiling(profile, seen) if points is not None else None
-    if points is not None and ceiling is not None and points <= ceiling.points:
-        ceiling = None
-    if points is not None and ceiling is not None:
-        points = ceiling.points
+    earned = sum(row.earned for row in rows)
+    ceiling = _ceiling(profile, seen, earned)
+    points = None if profile.stops_at or not told else round(_under(ceiling, earned), 2)
     whole = sum(area.weight for area in profile.areas)
-    known = {**{f.id: f.severity for f in seen}, **(severities or {})}
     return Assessment(
         profile=profile.name,
-        points=None if points is None or profile.stops_at else round(points, 2),
-        level=None if points is None or profile.stops_at else _level(profile.levels, points),
+        points=points,
+        level=None if points is None else _level(profile.levels, points),
         areas=rows,
         ceiling=ceiling,
         assessed=round(sum(one.area.weight * one.told for one in weighed) / whole, 4),
-        stop=_stop(profile, rows, known),
+        stop=_stop(profile, rows, {**{f.id: f.severity for f in seen}, **(severities or {})}),
     )
 
 
@@ -203,15 +199,20 @@ def _level(levels: Sequence[Level], points: float) -> int | None:
     return reached[-1] if reached else None
 
 
-def _ceiling(profile: Profile, findings: Iterable[Finding]) -> Ceiling | None:
-    """The lowest bound that a confirmed finding sets."""
+def _ceiling(profile: Profile, findings: Iterable[Finding], points: float) -> Ceiling | None:
+    """The lowest bound below `points` that a confirmed finding sets."""
     found = [
         Ceiling(points=cap.points, reason=cap.reason, finding=finding.id)
         for cap in profile.caps
         for finding in findings
         if finding.confirmed and cap.holds_for(finding.criterion, finding.severity)
     ]
-    return min(found, key=lambda one: (one.points, one.finding), default=None)
+    lowest = min(found, key=lambda one: (one.points, one.finding), default=None)
+    return lowest if lowest is not None and lowest.points < points else None
+
+
+def _under(ceiling: Ceiling | None, points: float) -> float:
+    return points if ceiling is None else ceiling.points
 
 
 def _stop(

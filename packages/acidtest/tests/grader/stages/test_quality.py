@@ -102,8 +102,8 @@ PYTHON = [
     ),
     (
         "complexity.tangle",
-        "def f(x):\n" + "".join(f"    if x == {n}:\n        return {n}\n" for n in range(25)),
-        "def f(x):\n    return {n: n for n in range(25)}[x]\n",
+        "def f(x):\n" + "".join(f"    if x == {n}:\n        return {n}\n" for n in range(35)),
+        "def f(x):\n    return {n: n for n in range(35)}[x]\n",
     ),
     (
         "complexity.length",

@@ -50,13 +50,6 @@ def built_service(sources: Sources) -> dict[str, Any] | None:
     return built[ours] if ours is not None else None
 
 
-def image_services(sources: Sources) -> frozenset[str]:
-    """Return the names of services that a compose file takes ready-made, such as `postgres`."""
-    name = sources.first(*NAMES)
-    services = _services(sources.text(name) or "") if name else {}
-    return frozenset(key for key, value in services.items() if "build" not in value)
-
-
 def _built(sources: Sources) -> _Built:
     name = sources.first(*NAMES)
     services = _services(sources.text(name) or "") if name else {}

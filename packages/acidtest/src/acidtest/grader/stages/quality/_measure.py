@@ -31,15 +31,16 @@ def main() -> None:
     unread: list[str] = []
     for name in json.load(sys.stdin):
         try:
-            functions += _functions(lizard, name)
-            if name.endswith(_PYTHON):
-                modules[name] = _module(name)
+            tree = _parsed(name) if name.endswith(_PYTHON) else None
+            functions += _functions(lizard, name, _positional(tree))
+            if tree is not None:
+                modules[name] = _module(tree)
         except (OSError, ValueError, SyntaxError, RecursionError, MemoryError, RuntimeError):
             unread.append(name)
     json.dump({"functions": functions, "modules": modules, "unread": unread}, sys.stdout)
 
 
-def _functions(lizard: Any, name: str) -> Iterator[list[Any]]:
+def _functions(lizard: Any, name: str, positional: dict[int, int]) -> Iterator[list[Any]]:
     for found in lizard.analyze_file(name).function_list:
         yield [
             name,
@@ -48,13 +49,25 @@ def _functions(lizard: Any, name: str) -> Iterator[list[Any]]:
             found.end_line,
             found.nloc,
             found.cyclomatic_complexity,
-            len(found.parameters),
+            positional.get(found.start_line, len(found.parameters)),
         ]
 
 
-def _module(name: str) -> dict[str, Any]:
+def _parsed(name: str) -> ast.Module:
     with open(name, encoding="utf-8") as file:  # noqa: PTH123 - a plain name inside the sandbox
-        tree = ast.parse(file.read(), name)
+        return ast.parse(file.read(), name)
+
+
+def _positional(tree: ast.Module | None) -> dict[int, int]:
+    """Parameters that a call may swap, by line: those that must be named cannot be."""
+    return {
+        node.lineno: len([*node.args.posonlyargs, *node.args.args])
+        for node in ast.walk(tree or ast.Module([], []))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def _module(tree: ast.Module) -> dict[str, Any]:
     return {
         "typed": _typed(tree),
         "documented": list(_documented(tree)),

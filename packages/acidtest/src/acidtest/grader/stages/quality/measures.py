@@ -11,9 +11,12 @@ from acidtest.grader.stages.hits import Hit
 from acidtest.grader.stages.toolbox import Toolbox
 from acidtest.grader.stages.tree import SourceTree
 
-BRANCHES = 10
-"""Ways through a function from which on McCabe advised to split it (IEEE TSE 2(4), 1976)."""
-TANGLE = 20
+BRANCHES = 15
+"""Ways through a function beyond which it had better be two.
+
+McCabe advised 10 (IEEE TSE 2(4), 1976); lizard also counts each `and`, `or` and comprehension.
+"""
+TANGLE = 30
 LINES = 60
 ARGUMENTS = 8
 MODULE = 800
