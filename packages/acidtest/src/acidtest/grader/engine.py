@@ -14,6 +14,7 @@ from pathlib import Path
 
 from acidtest.catalogue.loader import load_problem
 from acidtest.catalogue.profiles import load_profile
+from acidtest.catalogue.rules import load_rules
 from acidtest.core.assessment import Assessment, assess
 from acidtest.core.clock import RunClock
 from acidtest.core.errors import (
@@ -79,6 +80,7 @@ class Grading:
         self.submission = SubmissionRef(label=Path(request.source).name or request.source)
         self.dialect: dict[str, str] = {}
         self.outcome = StageOutcome()
+        self.rules = load_rules()
         self.profile = load_profile(request.profile or self.problem.profile)
         self.isolated = True
         self.driver = request.driver or ""
@@ -161,7 +163,7 @@ class Grading:
         try:
             async with asyncio.TaskGroup() as tasks:
                 starting = tasks.create_task(Cluster.start(directory.path, cache_dir=cache))
-                building = tasks.create_task(self._build(driver, directory.path, cache))
+                building = tasks.create_task(self._build(place))
                 comparing = tasks.create_task(baseline_for(self.checks, self.problem, place))
         except BaseExceptionGroup as group:
             raise sole(group) from None
@@ -192,16 +194,13 @@ class Grading:
             await lab.migrate(tell)
         return lab
 
-    async def _build(
-        self, driver: Driver, run_dir: Path, cache: Path
-    ) -> tuple[Submission, Recipe, Built]:
-        request = self.request
+    async def _build(self, place: Place) -> tuple[Submission, Recipe, Built]:
         async with self.stage("intake") as tell:
             tell("taking a private copy")
             submission = await take_in(
-                request.source,
-                run_dir / "submission",
-                subdirectory=request.subdirectory,
+                self.request.source,
+                place.run_dir / "submission",
+                subdirectory=self.request.subdirectory,
             )
             recipe = recognise(submission.root)
         self.submission = SubmissionRef(
@@ -213,34 +212,47 @@ class Grading:
             recognised_by=recipe.source,
             notes=(*submission.notes, *recipe.notes),
         )
-        reading = asyncio.create_task(self._read(submission, driver, run_dir))
         try:
-            async with self.stage("build") as tell:
-                tell(f"building a {recipe.stack} service")
-                built = await build(
-                    submission,
-                    recipe,
-                    driver=driver,
-                    cache_dir=cache,
-                    run_dir=run_dir,
-                    deadline=request.build_seconds,
-                    emit=tell,
-                )
-        finally:
-            # What cannot be built can still be read.
-            self.outcome = await reading
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._read(submission, place))
+                building = tasks.create_task(self._built(submission, recipe, place))
+        except BaseExceptionGroup as group:
+            raise sole(group) from None
+        self.outcome, built = reading.result(), building.result()
+        if isinstance(built, SubmissionError):
+            # What cannot be built was read none the less.
+            raise built
         recipe = built.recipe or recipe
         notes = (*self.submission.notes, *built.notes)
         self.submission = self.submission.model_copy(update={"notes": notes})
         return submission, recipe, built
 
-    async def _read(self, submission: Submission, driver: Driver, run_dir: Path) -> StageOutcome:
+    async def _built(
+        self, submission: Submission, recipe: Recipe, place: Place
+    ) -> Built | SubmissionError:
+        """Build it; what the candidate must mend is returned, so that its reading goes on."""
+        async with self.stage("build") as tell:
+            tell(f"building a {recipe.stack} service")
+            try:
+                return await build(
+                    submission,
+                    recipe,
+                    driver=place.driver,
+                    cache_dir=place.cache_dir,
+                    run_dir=place.run_dir,
+                    deadline=place.deadline,
+                    emit=tell,
+                )
+            except SubmissionError as error:
+                return error
+
+    async def _read(self, submission: Submission, place: Place) -> StageOutcome:
         """Judge its files, unless only checks were asked for."""
         request = self.request
         if not request.read_code or request.only or request.dry_run:
             return StageOutcome()
         async with self.stage("read") as tell:
-            found = await read(submission, driver, run_dir, tell)
+            found = await read(submission, self.rules, place.driver, place.run_dir, tell)
         self.environment.update({f"lines of {name}": str(n) for name, n in found.languages.items()})
         return found.outcome
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from acidtest.catalogue.rules import Rules, load_rules
+from acidtest.catalogue.rules import Rules
 from acidtest.core.errors import AcidTestError
 from acidtest.core.evidence import clip
 from acidtest.grader.lab.intake import Submission
@@ -32,14 +32,19 @@ class Read(NamedTuple):
 
 
 async def read(
-    submission: Submission, driver: Driver, run_dir: Path, tell: Callable[[str], None]
+    submission: Submission,
+    rules: Rules,
+    driver: Driver,
+    run_dir: Path,
+    tell: Callable[[str], None],
 ) -> Read:
     """Judge the files of `submission`; never fails, since what breaks here is ours."""
-    folder = run_dir / "reading"
-    folder.mkdir(mode=0o711)
-    rules = load_rules()
-    tree = await asyncio.to_thread(read_tree, submission.root, outer=submission.tree)
-    sources = await asyncio.to_thread(write_sources, tree, folder / "sources")
+    try:
+        tree = await asyncio.to_thread(read_tree, submission.root, outer=submission.tree)
+        folder = run_dir / "reading"
+        sources = await asyncio.to_thread(write_sources, tree, folder / "sources")
+    except (OSError, ValueError) as error:
+        return Read(StageOutcome(notes=(_broke("files", error),)), {})
     toolbox = Toolbox(driver, folder, sources)
     outcomes = []
     for name, stage in STAGES.items():
@@ -47,10 +52,13 @@ async def read(
         try:
             outcomes.append(await stage(tree, toolbox, rules))
         except Exception as error:  # noqa: BLE001 - whatever breaks while reading is ours
-            why = str(error) if isinstance(error, AcidTestError) else repr(error)
-            said = f"the {name} could not be judged, which costs nothing: {clip(why, _MESSAGE)}"
-            outcomes.append(StageOutcome(notes=(said,)))
+            outcomes.append(StageOutcome(notes=(_broke(name, error),)))
     return Read(_together(outcomes), {str(name): n for name, n in tree.languages.items()})
+
+
+def _broke(what: str, error: Exception) -> str:
+    why = str(error) if isinstance(error, AcidTestError) else repr(error)
+    return f"its {what} could not be judged, which costs nothing: {clip(why, _MESSAGE)}"
 
 
 def _together(outcomes: Iterable[StageOutcome]) -> StageOutcome:

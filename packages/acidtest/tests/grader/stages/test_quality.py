@@ -193,7 +193,7 @@ async def test_settings_of_the_submission_turn_nothing_off(judge: Judge) -> None
             "ruff.toml": 'exclude = ["*.py"]\n[lint]\nignore = ["ALL"]\n',
             "pyproject.toml": "[tool.ruff]\nexclude = ['app']\n",
             ".ruff.toml": "this is no toml",
-            "src/app.js": "try { f() } catch {}\nfunction f() {}\n",
+            "src/app.js": "/* eslint-disable */\ntry { f() } catch {}\nfunction f() {}\n",
             ".oxlintrc.json": '{"ignorePatterns": ["**"], "rules": {"no-empty": "off"}}',
             ".eslintignore": "**\n",
             ".gitignore": "**\n",
@@ -204,15 +204,30 @@ async def test_settings_of_the_submission_turn_nothing_off(judge: Judge) -> None
     assert places == {"app/main.py", "src/app.js"}
 
 
-async def test_what_its_author_silenced_by_name_is_a_note(judge: Judge) -> None:
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "app/main.py": "def f(g):\n    try:\n        g()\n    except:  # noqa: E722\n        g()\n"
+        },
+        {"src/a.js": "try { f() } catch {} // eslint-disable-line no-empty\nfunction f() {}\n"},
+        {
+            "src/a.js": "// eslint-disable-next-line no-empty -- f is asked again\n"
+            "try { f() } catch {}\nfunction f() {}\n"
+        },
+    ],
+    ids=["python", "line", "next line"],
+)
+async def test_what_its_author_silenced_by_name_is_a_note(
+    judge: Judge, files: dict[str, str]
+) -> None:
     """A decision at its place costs nothing, and is still told."""
-    text = "def f(g):\n    try:\n        g()\n    except Exception:  # noqa: S110\n        pass\n"
+    outcome = await judge(files)
 
-    outcome = await judge({"app/main.py": text})
-
-    silenced = [one for one in outcome.findings if one.rule == "errors.swallowed"]
+    silenced = [one for one in outcome.findings if one.criterion == "code.errors"]
     assert [one.severity for one in silenced] == [Severity.NOTE]
     assert "silenced by its author" in silenced[0].message
+    assert all(mark.share == 1 for mark in outcome.marks if mark.criterion == "code.errors")
 
 
 async def test_tests_and_migrations_are_nobodys_style(judge: Judge) -> None:

@@ -15,9 +15,8 @@ MOST_OF_A_RULE = 20
 """Findings of one rule that are kept; a habit is understood by then."""
 _QUOTE = 300
 _MESSAGE = 240
-_SILENCED = re.compile(
-    r"#\s*noqa:\s*([A-Z0-9, ]+)|(?:oxlint|eslint)-disable-(?:next-)?line\s+(\S+)"
-)
+_ON_THE_LINE = re.compile(r"(?:#\s*noqa:|(?:oxlint|eslint)-disable-line)\s+([\w/, -]+)")
+_BEFORE_THE_LINE = re.compile(r"(?:oxlint|eslint)-disable-next-line\s+([\w/, -]+)")
 
 
 class Hit(NamedTuple):
@@ -73,7 +72,7 @@ def _of_rule(
     if sum(not silenced for _, silenced in told) <= rule.free:
         rule = rule.model_copy(update={"cost": 0.0, "severity": Severity.NOTE})
     counted = sum(max(h.weight for h in hits) for hits, silenced in told if not silenced)
-    size = tree.thousand_lines() if rule.per_size else 1.0
+    size = tree.thousand_lines if rule.per_size else 1.0
     whole = min(rule.most, rule.cost * counted / size)
     kept = sorted(told, key=lambda one: one[1])[:MOST_OF_A_RULE]
     worth = sum(max(h.weight for h in hits) for hits, silenced in kept if not silenced)
@@ -118,11 +117,12 @@ def _silences(tree: SourceTree, hit: Hit) -> bool:
     source = tree.by_path.get(hit.file)
     if source is None or hit.line is None:
         return False
-    found = _SILENCED.search(source.quote(hit.line))
-    if found is None:
-        return False
-    named = {word.strip() for word in (found[1] or found[2]).split(",")}
-    return hit.code in named
+    found = _ON_THE_LINE.search(source.quote(hit.line))
+    if found is None and hit.line > 1:
+        found = _BEFORE_THE_LINE.search(source.quote(hit.line - 1))
+    # What follows two hyphens is the reason.
+    named = found[1].partition("--")[0] if found else ""
+    return hit.code in {word.strip() for word in re.split(r"[,\s]+", named)}
 
 
 def marks_of(

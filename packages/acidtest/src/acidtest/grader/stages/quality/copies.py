@@ -15,7 +15,6 @@ WINDOW = 8
 """Lines that say something, one after another; fewer are idiom."""
 _WORDS = 3
 """Characters of a line that says something; brackets and `else` do not."""
-_MOST_LINES = 60_000
 _COMMENTS = ("#", "//", "*", "/*", "import ", "from ")
 _LISTED = re.compile(r"[\w.]+,?$")
 """A name alone is an item of a list, such as of what is imported."""
@@ -37,8 +36,6 @@ class Copies(NamedTuple):
 def copies(tree: SourceTree) -> Copies:
     """Find blocks of at least `WINDOW` equal lines; each longest block once."""
     files = {file.path: _telling(file) for file in tree.own()}
-    if sum(map(len, files.values())) > _MOST_LINES:
-        return Copies([], 0)
     windows: dict[tuple[str, ...], list[tuple[str, int]]] = defaultdict(list)
     for path, lines in files.items():
         for start in range(len(lines) - WINDOW + 1):
