@@ -207,9 +207,7 @@ async def test_settings_of_the_submission_turn_nothing_off(judge: Judge) -> None
 @pytest.mark.parametrize(
     "files",
     [
-        {
-            {"a.py": "try:\n    int()\nexcept:  # noqa: E722\n    int()\n"},
-        },
+        {"a.py": "try:\n    int()\nexcept:  # noqa: E722\n    int()\n"},
         {"src/a.js": "try { f() } catch {} // eslint-disable-line no-empty\nfunction f() {}\n"},
         {
             "src/a.js": "// eslint-disable-next-line no-empty -- f is asked again\n"
