@@ -22,6 +22,17 @@ def sample() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session")
+def coded() -> ModuleType:
+    """The module that builds the sample of a submission whose files were read as well."""
+    spec = importlib.util.spec_from_file_location("acidtest_coded_sample", _HERE / "coded.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def snapshot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare a text with the stored one; ACIDTEST_UPDATE_SNAPSHOTS=1 stores it instead."""
