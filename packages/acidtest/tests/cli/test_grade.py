@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from acidtest.catalogue.loader import load_problem
+from acidtest.cli.renderings import folder_in_repository
 from acidtest.core.judgement import Outcome
 from acidtest.grader.reports import read_json
 
@@ -90,13 +91,13 @@ def test_without_isolation_only_when_said(acidtest: Run, player: Any) -> None:
 
 
 def test_every_report_is_written(acidtest: Run, player: Any, tmp_path: Path) -> None:
-    """--out writes all three, the single options each its own."""
+    """--out writes those that fit anywhere, the single options each its own."""
     page = tmp_path / "deep" / "page.html"
 
     acidtest(*GRADE, "--out", str(tmp_path / "all"), "--html", str(page))
 
     names = sorted(path.name for path in (tmp_path / "all").iterdir())
-    assert names == ["judgement.json", "junit.xml", "report.html"]
+    assert names == ["ctrf.json", "judgement.json", "junit.xml", "report.html", "report.sarif"]
     assert read_json(tmp_path / "all" / "judgement.json") == player.judgement
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
@@ -115,6 +116,42 @@ def test_junit_on_standard_output_is_nothing_else(acidtest: Run, player: Any) ->
     ended = acidtest(*GRADE, "--junit", "-")
 
     assert ET.fromstring(ended.out).tag == "testsuites"  # noqa: S314 - our own report
+
+
+@pytest.mark.parametrize(
+    ("option", "begins"),
+    [
+        ("sarif", '{\n  "$schema": "https://docs.oasis-open.org'),
+        ("ctrf", '{\n  "reportFormat": "CTRF"'),
+        ("github-summary", "## Book reviews: 70.7 of 100"),
+        ("annotations", "::error title=R11 "),
+        ("gradescope", '{\n  "score": 70.76'),
+        ("prairielearn", '{\n  "gradable": true'),
+    ],
+)
+def test_each_format_can_be_asked_for(
+    acidtest: Run, player: Any, tmp_path: Path, option: str, begins: str
+) -> None:
+    """Each has its option, which takes a file or standard output."""
+    assert player
+    file = tmp_path / "there" / "file"
+
+    ended = acidtest(*GRADE, f"--{option}", "-")
+    acidtest(*GRADE, f"--{option}", str(file))
+
+    assert ended.out.startswith(begins)
+    assert file.read_text(encoding="utf-8") == ended.out
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [("/work/repo/services/a", "services/a"), ("/work/repo", ""), ("/else/a", ""), ("a", "")],
+)
+def test_places_are_told_as_the_repository_has_them(source: str, folder: str) -> None:
+    """A submission below what a CI checked out has its folder before its files."""
+    for variable in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+        assert folder_in_repository(source, {variable: "/work/repo"}) == folder
+    assert not folder_in_repository(source, {})
 
 
 def test_two_reports_cannot_share_standard_output(acidtest: Run, player: Any) -> None:

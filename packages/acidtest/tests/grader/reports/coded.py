@@ -26,7 +26,7 @@ PROFILE = Profile(
         Area(name="safe", title="Security", weight=10, lines=(Line(criteria="security.*"),)),
         Area(name="tests", title="Testing", weight=10, lines=(Line(criteria="tests.*"),)),
     ),
-    caps=(Cap(criteria="security.*", points=49, reason="What anybody can break into is not ready."),),
+    caps=(Cap(criteria="security.*", points=49, reason="What can be broken into is not ready."),),
     levels=tuple(
         Level(level=number, least=least, title=str(number))
         for number, least in enumerate((0, 40, 60, 80, 92), start=1)
@@ -104,7 +104,7 @@ def judgement(sample: ModuleType) -> Judgement:
     marks = (
         *marks_of_checks(plain.groups, checks, {row.check: row for row in plain.results}),
         mark_of("code.errors", {ids["errors.swallowed"]: 0.3}, figures={"handlers": 12.0}),
-        mark_of("code.duplication", {ids["duplication.block"]: 0.2}, figures={"copied lines": 24.0}),
+        mark_of("code.duplication", {ids["duplication.block"]: 0.2}, figures={"copies": 24.0}),
         mark_of("code.documentation", {ids["readme.missing"]: 0.5}),
         mark_of("code.style", {ids["style.hostile"]: 0.1}),
         mark_of("security.secrets", {ids["made_up.rule"]: 0.5}),

@@ -5,6 +5,9 @@ A room of its own because none of them may decide anything: the same judgement a
 
 from acidtest.grader.reports.console import ConsoleReport, plain_console
 from acidtest.grader.reports.console_summary import summary
+from acidtest.grader.reports.ctrf import render as render_ctrf
+from acidtest.grader.reports.github import render_annotations, render_summary
+from acidtest.grader.reports.gradescope import render as render_gradescope
 from acidtest.grader.reports.html_file import render as render_html
 from acidtest.grader.reports.html_file import write as write_html
 from acidtest.grader.reports.inert import one_line, visible
@@ -13,15 +16,23 @@ from acidtest.grader.reports.json_file import render as render_json
 from acidtest.grader.reports.json_file import write as write_json
 from acidtest.grader.reports.junit import render as render_junit
 from acidtest.grader.reports.junit import write as write_junit
+from acidtest.grader.reports.prairielearn import render as render_prairielearn
+from acidtest.grader.reports.sarif import render as render_sarif
 
 __all__ = [
     "ConsoleReport",
     "one_line",
     "plain_console",
     "read_json",
+    "render_annotations",
+    "render_ctrf",
+    "render_gradescope",
     "render_html",
     "render_json",
     "render_junit",
+    "render_prairielearn",
+    "render_sarif",
+    "render_summary",
     "summary",
     "visible",
     "write_html",

@@ -73,7 +73,8 @@ def in_short(judgement: Judgement) -> str:
     rows = digest(judgement)
     if judgement.assessment is None:
         return wording.lead(rows)
-    told = len(rows.findings) + len(rows.passed) + len(rows.skipped)
+    scored = sum(not row.advisory for row in rows.findings)
+    told = scored + len(rows.passed) + len(rows.skipped)
     read = sum(finding.severity is not Severity.NOTE for finding in judgement.findings)
     return (
         f"{len(rows.passed)} of {wording.plural(told, 'check')} passed. "
