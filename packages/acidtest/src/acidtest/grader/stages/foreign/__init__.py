@@ -1,0 +1,18 @@
+"""Reports of other tools, made elsewhere and handed in with a run: SARIF and JUnit XML.
+
+A room of its own because such a file may come from anywhere: it is read with bounds, and nothing in
+it is believed beyond what it can show in the submission's own files.
+"""
+
+from acidtest.grader.stages.foreign.junit import TestCase, TestReport, TestState, read_junit
+from acidtest.grader.stages.foreign.sarif import ForeignReport, notes_of, read_sarif
+
+__all__ = [
+    "ForeignReport",
+    "TestCase",
+    "TestReport",
+    "TestState",
+    "notes_of",
+    "read_junit",
+    "read_sarif",
+]
