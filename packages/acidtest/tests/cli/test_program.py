@@ -26,6 +26,8 @@ GRADE = ("grade", "here", "--problem", "book-reviews")
         "verify",
         "replay",
         "rescore",
+        "compare",
+        "similar",
         "problems",
         "problems list",
         "problems show",

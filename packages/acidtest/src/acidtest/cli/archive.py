@@ -86,6 +86,19 @@ class Archive:
             raise UsageError(self._no_run(run))
         return self._finding(self.folder / run / JUDGEMENT, check)
 
+    def judgement(self, text: str) -> Judgement:
+        """Return the judgement that `text` names: a file, or a kept run.
+
+        Raises:
+            UsageError: there is none.
+        """
+        path = Path(text)
+        if not path.is_file():
+            if text not in self.runs():
+                raise UsageError(f"{text} is neither a file nor a kept run.")
+            path = self.folder / text / JUDGEMENT
+        return read_json(path)
+
     def _finding(self, path: Path, check: str) -> Finding:
         judgement = read_json(path)
         known = {info.id for info in judgement.checks}

@@ -10,7 +10,8 @@ from acidtest.cli.wiring import UNSAFE
 from acidtest.core.errors import AcidTestError, UsageError
 
 
-def _complete_problem(incomplete: str) -> list[str]:
+def complete_problem(incomplete: str) -> list[str]:
+    """The problems whose names begin so."""
     try:
         return [slug for slug in problem_slugs() if slug.startswith(incomplete)]
     except AcidTestError:
@@ -33,7 +34,7 @@ Problem = Annotated[
         "-p",
         metavar="PROBLEM",
         help="The problem it answers; `acidtest problems` lists them.",
-        autocompletion=_complete_problem,
+        autocompletion=complete_problem,
         show_default=False,
     ),
 ]
@@ -42,7 +43,7 @@ SomeProblem = Annotated[
     typer.Argument(
         metavar="PROBLEM",
         help="A problem; `acidtest problems` lists them.",
-        autocompletion=_complete_problem,
+        autocompletion=complete_problem,
         show_default=False,
     ),
 ]

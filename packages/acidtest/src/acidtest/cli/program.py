@@ -13,6 +13,7 @@ from rich.text import Text
 from typer._completion_classes import completion_init
 
 from acidtest.cli import wiring
+from acidtest.cli.compare import compare
 from acidtest.cli.completion import completion
 from acidtest.cli.doctor import doctor
 from acidtest.cli.exits import EPILOG, ExitCode, of_error
@@ -21,6 +22,7 @@ from acidtest.cli.init import init
 from acidtest.cli.problems import problems_app
 from acidtest.cli.replay import replay
 from acidtest.cli.rescore import rescore
+from acidtest.cli.similar import similar
 from acidtest.cli.verify import verify
 from acidtest.core.errors import AcidTestError, SubmissionError
 from acidtest.grader.reports import one_line, visible
@@ -64,7 +66,7 @@ def build() -> typer.Typer:
         context_settings=_HELP,
     )
     app.callback()(_options)
-    for command in (grade, doctor, replay, rescore, init, verify, completion):
+    for command in (grade, doctor, replay, rescore, compare, similar, init, verify, completion):
         app.command(epilog=EPILOG, context_settings=_HELP)(command)
     app.add_typer(problems_app(), name="problems")
     return app

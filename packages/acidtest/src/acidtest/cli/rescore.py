@@ -8,10 +8,8 @@ import typer
 from acidtest.catalogue.loader import load_problem
 from acidtest.catalogue.profiles import load_profile
 from acidtest.cli import wiring
-from acidtest.cli.archive import JUDGEMENT
 from acidtest.cli.choices import Profile
-from acidtest.core.errors import UsageError
-from acidtest.grader.reports import read_json, summary, write_json
+from acidtest.grader.reports import summary, write_json
 from acidtest.grader.rescore import rescore as weigh_anew
 
 
@@ -35,13 +33,7 @@ def rescore(
 
     Nothing is run again: verdicts and findings stay what they were.
     """
-    archive = wiring.archive()
-    path = Path(run)
-    if not path.is_file():
-        if run not in archive.runs():
-            raise UsageError(f"{run} is neither a file nor a kept run.")
-        path = archive.folder / run / JUDGEMENT
-    judgement = read_json(path)
+    judgement = wiring.archive().judgement(run)
     problem = load_problem(judgement.problem.slug)
     weighed = weigh_anew(judgement, problem, load_profile(profile or problem.profile))
     console = wiring.screen()

@@ -3,6 +3,8 @@
 A room of its own because none of them may decide anything: the same judgement always reads alike.
 """
 
+from acidtest.grader.reports.comparison import compare as compare_judgements
+from acidtest.grader.reports.comparison_text import comparison_lines, render_comparison
 from acidtest.grader.reports.console import ConsoleReport, plain_console
 from acidtest.grader.reports.console_summary import summary
 from acidtest.grader.reports.ctrf import render as render_ctrf
@@ -21,10 +23,13 @@ from acidtest.grader.reports.sarif import render as render_sarif
 
 __all__ = [
     "ConsoleReport",
+    "compare_judgements",
+    "comparison_lines",
     "one_line",
     "plain_console",
     "read_json",
     "render_annotations",
+    "render_comparison",
     "render_ctrf",
     "render_gradescope",
     "render_html",

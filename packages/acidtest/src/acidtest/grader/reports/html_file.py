@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,10 +19,21 @@ MAX_VALUE = 20_000
 
 def render(judgement: Judgement) -> str:
     """Return the report of `judgement` as one self-contained HTML document."""
+    return document("report.html.j2", styles=("report.css",), page=page(judgement))
+
+
+def document(template: str, *, styles: Sequence[str], **values: object) -> str:
+    """Return `template` filled with `values`, which are made inert, under a policy of its own.
+
+    Args:
+        template: a page that puts `style` into its head, and `style_hash` into its policy.
+        styles: our own style sheets, one after the other.
+        values: what the template shows.
+    """
     environment = _environment()
-    style = environment.get_template("report.css").render()
-    return environment.get_template("report.html.j2").render(
-        page=page(judgement),
+    style = "\n".join(environment.get_template(name).render() for name in styles)
+    return environment.get_template(template).render(
+        **values,
         style=Markup(style),  # noqa: S704 - our own stylesheet, without values
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
