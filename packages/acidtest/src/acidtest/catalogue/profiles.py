@@ -1,5 +1,7 @@
 """Finding and reading profiles: how employers weigh what was found."""
 
+from typing import Any
+
 from pydantic import ValidationError
 
 from acidtest.catalogue.loader import explain, read_yaml, shared_folder
@@ -7,6 +9,7 @@ from acidtest.core.errors import PackageError, UsageError
 from acidtest.core.weights import Profile
 
 DEFAULT_PROFILE = "seed-001"
+SCHEMA_ID = "urn:acidtest:schema:profile:1"
 
 
 def profile_names() -> tuple[str, ...]:
@@ -31,3 +34,9 @@ def load_profile(name: str) -> Profile:
     if profile.name != name:
         raise PackageError(f"{path}: the name {profile.name!r} is not its file's")
     return profile
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a profile; published as `schemas/profile.schema.json`."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
+    return {**head, **Profile.model_json_schema()}

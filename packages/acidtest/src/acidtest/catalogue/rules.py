@@ -1,12 +1,15 @@
 """Rules about code: what tools may find, what it is called here, and what it costs."""
 
 from functools import cached_property
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from acidtest.catalogue.loader import explain, read_yaml, shared_folder
 from acidtest.core.errors import PackageError
 from acidtest.core.finding import Severity
+
+SCHEMA_ID = "urn:acidtest:schema:rules:1"
 
 
 class Rule(BaseModel):
@@ -75,3 +78,9 @@ def load_rules() -> Rules:
             raise PackageError(f"{path}: {', '.join(twice)} is a rule already")
         rules |= more
     return Rules(rules=rules)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a file of rules; published as `schemas/rules.schema.json`."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
+    return {**head, **Rules.model_json_schema()}

@@ -15,7 +15,7 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|FILE...",
+            metavar="RUN|FILE",
             help="Kept runs as reports name them, or judgement.json files, in the order of the "
             "columns.",
             show_default=False,

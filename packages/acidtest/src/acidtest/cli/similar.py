@@ -20,7 +20,7 @@ def similar(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FOLDER...",
+            metavar="FOLDER",
             help="Submissions; a single folder means the folders in it.",
             exists=True,
             file_okay=False,
