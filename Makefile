@@ -30,7 +30,7 @@ lint: setup ## formatter, linter, types, import contracts, house rules
 	@mypy catalogue/problems/orders/checks
 	@mypy catalogue/problems/struggling-orders/checks
 	@lint-imports
-	@yamllint --strict catalogue .pre-commit-config.yaml
+	@yamllint --strict catalogue deploy .pre-commit-config.yaml
 	@python tools/house.py
 
 format: setup ## let the formatter have its way
