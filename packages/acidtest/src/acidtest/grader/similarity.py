@@ -16,7 +16,17 @@ from typing import NamedTuple
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Keyword, Literal, Name, Operator, Punctuation, Text, _TokenType
+from pygments.token import (
+    Comment,
+    Keyword,
+    Literal,
+    Name,
+    Operator,
+    Punctuation,
+    Text,
+    _TokenType,
+    is_token_subtype,
+)
 from pygments.util import ClassNotFound
 
 from acidtest.grader.stages.tree import Language, SourceFile, SourceTree
@@ -59,7 +69,6 @@ _LEXERS = {
 _STRING = "text"
 _NOISE = {",", ";"}
 """What a formatter puts or leaves out, at the end of a list or a line."""
-_KEPT_NAMES = (Name.Builtin.Pseudo,)
 _IMPORTS = {"import", "from", "require", "use", "using", "package"}
 
 
@@ -111,8 +120,8 @@ class _Mark(NamedTuple):
     """Where one fingerprint stands."""
 
     file: str
-    index: int
-    """Of its first token."""
+    token: int
+    """Place of its first token in the file."""
     first: int
     last: int
     """Lines."""
@@ -207,13 +216,21 @@ def _tokens(file: SourceFile) -> Iterator[_Word]:
     line, importing, before = 1, False, ""
     for kind, text in _lexer(file.language).get_tokens(file.text):
         at, line = line, line + text.count("\n")
-        if "\n" in text and not (kind in Literal or kind in Comment):
+        if "\n" in text and not (
+            is_token_subtype(kind, Literal) or is_token_subtype(kind, Comment)
+        ):
             importing = False
-        silent = kind in Comment or kind in Literal.String.Doc or kind in Text
+        silent = (
+            is_token_subtype(kind, Comment)
+            or is_token_subtype(kind, Literal.String.Doc)
+            or is_token_subtype(kind, Text)
+        )
         if silent or not text.strip() or text in _NOISE:
             continue
         # Everybody imports the same things, and often in the same order.
-        importing = importing or (text in _IMPORTS and (kind in Keyword or kind in Name))
+        importing = importing or (
+            text in _IMPORTS and (is_token_subtype(kind, Keyword) or is_token_subtype(kind, Name))
+        )
         word = _folded(kind, text)
         # A lexer cuts a text into pieces, by what is in it.
         if not importing and not (word == before == _STRING):
@@ -230,13 +247,18 @@ def _lexer(language: Language) -> Lexer:
 
 
 def _folded(kind: _TokenType, text: str) -> str:
-    if kind in Keyword or kind in Operator or kind in Punctuation or kind in _KEPT_NAMES:
+    if (
+        is_token_subtype(kind, Keyword)
+        or is_token_subtype(kind, Operator)
+        or is_token_subtype(kind, Punctuation)
+        or is_token_subtype(kind, Name.Builtin.Pseudo)
+    ):
         return text
-    if kind in Name:
+    if is_token_subtype(kind, Name):
         return "name"
-    if kind in Literal.String:
+    if is_token_subtype(kind, Literal.String):
         return _STRING
-    if kind in Literal:
+    if is_token_subtype(kind, Literal):
         return "number"
     return text
 
@@ -282,7 +304,7 @@ def _places(shared: Iterable[int], one: _Prints, other: _Prints) -> Iterator[Lik
 
 def _follows(before: tuple[_Mark, _Mark], after: tuple[_Mark, _Mark]) -> bool:
     return all(
-        a.file == b.file and 0 <= b.index - a.index <= _GAP
+        a.file == b.file and 0 <= b.token - a.token <= _GAP
         for a, b in zip(before, after, strict=True)
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from acidtest.core.errors import UsageError
 from acidtest.grader.reports import render_junit
-from acidtest.grader.stages.foreign import TestReport, TestState, junit, read_junit
+from acidtest.grader.stages.foreign import CaseState, JunitReport, junit, read_junit
 
 PYTEST = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites name="pytest tests"><testsuite name="pytest" errors="1" failures="1" tests="5">
@@ -33,7 +33,7 @@ NODE = """<testsuites><testsuite name="outer"><testsuite name="inner">
 """
 
 
-def read(tmp_path: Path, text: str | bytes) -> TestReport:
+def read(tmp_path: Path, text: str | bytes) -> JunitReport:
     """Write `text` and read it."""
     path = tmp_path / "junit.xml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -52,7 +52,7 @@ def test_pytest_is_read(tmp_path: Path) -> None:
         ("test_five", "error", 0.0, "teardown"),
     ]
     assert report.cases[0].suite == "tests.test_a.TestB"
-    assert report.count(TestState.FAILED, TestState.ERROR) == 3
+    assert report.count(CaseState.FAILED, CaseState.ERROR) == 3
 
 
 def test_jest_and_node_are_read(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_our_own_report_can_be_read_back(tmp_path: Path, sample_report: str) -> 
     report = read(tmp_path, sample_report)
 
     assert len(report.cases) == 38
-    assert report.count(TestState.FAILED) == 6
-    assert report.count(TestState.ERROR) == 1
-    assert report.count(TestState.SKIPPED) == 4
+    assert report.count(CaseState.FAILED) == 6
+    assert report.count(CaseState.ERROR) == 1
+    assert report.count(CaseState.SKIPPED) == 4
 
 
 @pytest.fixture

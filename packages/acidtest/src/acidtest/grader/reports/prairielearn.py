@@ -26,15 +26,16 @@ def render(judgement: Judgement) -> str:
         refused = {"gradable": False, "score": 0.0, "message": told, "format_errors": [told]}
         return json.dumps(refused, indent=2, ensure_ascii=False) + "\n"
     rows = lines(judgement)
+    tests = [*(_test(row) for row in rows if not row.hidden), *_hidden(rows)]
     results = {
         "gradable": True,
         "score": round(points / 100, 4),
         "message": told,
-        "tests": [*(_test(row) for row in rows if not row.hidden), *_hidden(rows)],
+        "tests": tests,
     }
     text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
     if len(text.encode()) > MOST_BYTES:
-        short = [{**test, "output": test["output"][:_SHORT]} for test in results["tests"]]
+        short = [{**test, "output": test["output"][:_SHORT]} for test in tests]
         text = json.dumps({**results, "tests": short}, indent=2, ensure_ascii=False) + "\n"
     return text
 

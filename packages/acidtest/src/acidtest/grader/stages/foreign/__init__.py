@@ -4,14 +4,14 @@ A room of its own because such a file may come from anywhere: it is read with bo
 it is believed beyond what it can show in the submission's own files.
 """
 
-from acidtest.grader.stages.foreign.junit import TestCase, TestReport, TestState, read_junit
+from acidtest.grader.stages.foreign.junit import Case, CaseState, JunitReport, read_junit
 from acidtest.grader.stages.foreign.sarif import ForeignReport, notes_of, read_sarif
 
 __all__ = [
+    "Case",
+    "CaseState",
     "ForeignReport",
-    "TestCase",
-    "TestReport",
-    "TestState",
+    "JunitReport",
     "notes_of",
     "read_junit",
     "read_sarif",

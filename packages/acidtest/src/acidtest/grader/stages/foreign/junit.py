@@ -26,7 +26,7 @@ _NAME = 500
 _TEXT = 2_000
 
 
-class TestState(StrEnum):
+class CaseState(StrEnum):
     """What became of a test."""
 
     PASSED = "passed"
@@ -35,27 +35,23 @@ class TestState(StrEnum):
     """It broke before it could say; a runner's own distinction."""
     SKIPPED = "skipped"
 
-    __test__ = False
-
 
 _TAGS = {
-    "failure": TestState.FAILED,
-    "error": TestState.ERROR,
-    "skipped": TestState.SKIPPED,
+    "failure": CaseState.FAILED,
+    "error": CaseState.ERROR,
+    "skipped": CaseState.SKIPPED,
     "rerunFailure": None,
 }
-_WORSE = (TestState.PASSED, TestState.SKIPPED, TestState.FAILED, TestState.ERROR)
+_WORSE = (CaseState.PASSED, CaseState.SKIPPED, CaseState.FAILED, CaseState.ERROR)
 
 
-class TestCase(NamedTuple):
+class Case(NamedTuple):
     """One test as its runner told it; all text is hostile."""
-
-    __test__ = False
 
     suite: str
     """The class, file or suite it belongs to."""
     name: str
-    state: TestState
+    state: CaseState
     seconds: float = 0.0
     message: str = ""
     """Why it did not pass, clipped."""
@@ -63,21 +59,19 @@ class TestCase(NamedTuple):
     """Where it stands, where the runner says so."""
 
 
-class TestReport(NamedTuple):
+class JunitReport(NamedTuple):
     """All tests of one report."""
 
-    __test__ = False
-
-    cases: tuple[TestCase, ...]
+    cases: tuple[Case, ...]
     left_out: int = 0
     """Tests beyond the bound."""
 
-    def count(self, *states: TestState) -> int:
+    def count(self, *states: CaseState) -> int:
         """How many tests ended in one of these ways."""
         return sum(case.state in states for case in self.cases)
 
 
-def read_junit(path: Path) -> TestReport:
+def read_junit(path: Path) -> JunitReport:
     """Read a JUnit XML report.
 
     Raises:
@@ -96,7 +90,7 @@ def read_junit(path: Path) -> TestReport:
         raise UsageError(f"{path} is no JUnit XML that can be read.") from error
     if not handler.is_report:
         raise UsageError(f"{path} is no JUnit XML: it has neither testsuites nor testsuite.")
-    return TestReport(tuple(handler.cases), handler.left_out)
+    return JunitReport(tuple(handler.cases), handler.left_out)
 
 
 class _Cases(ContentHandler):
@@ -104,13 +98,13 @@ class _Cases(ContentHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cases: list[TestCase] = []
+        self.cases: list[Case] = []
         self.left_out = 0
         self.is_report = False
         self._depth = 0
         self._suites: list[str] = []
-        self._case: TestCase | None = None
-        self._told: TestState | None = None
+        self._case: Case | None = None
+        self._told: CaseState | None = None
         self._text: list[str] = []
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 - SAX's name
@@ -124,10 +118,10 @@ class _Cases(ContentHandler):
         if tag in {"testsuites", "testsuite"}:
             self._suites.append(_attribute(attrs, "name"))
         elif tag == "testcase":
-            self._case = TestCase(
+            self._case = Case(
                 suite=_attribute(attrs, "classname") or self._suite(),
                 name=_attribute(attrs, "name"),
-                state=TestState.PASSED,
+                state=CaseState.PASSED,
                 seconds=_seconds(_attribute(attrs, "time")),
                 file=_attribute(attrs, "file"),
             )
@@ -153,13 +147,13 @@ class _Cases(ContentHandler):
         if self._told is not None and sum(map(len, self._text)) < _TEXT:
             self._text.append(content[:_TEXT])
 
-    def _tell(self, case: TestCase, state: TestState, message: str) -> None:
+    def _tell(self, case: Case, state: CaseState, message: str) -> None:
         self._told, self._text = state, []
         # A test that fails and whose teardown breaks as well has both; the worse one holds.
         if _WORSE.index(state) >= _WORSE.index(case.state):
             self._case = case._replace(state=state, message=message)
 
-    def _keep(self, case: TestCase) -> None:
+    def _keep(self, case: Case) -> None:
         if len(self.cases) < MOST_CASES:
             self.cases.append(case)
         else:
