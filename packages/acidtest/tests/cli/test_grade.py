@@ -123,9 +123,9 @@ def test_junit_on_standard_output_is_nothing_else(acidtest: Run, player: Any) ->
     [
         ("sarif", '{\n  "$schema": "https://docs.oasis-open.org'),
         ("ctrf", '{\n  "reportFormat": "CTRF"'),
-        ("github-summary", "## Book reviews: 70.7 of 100"),
-        ("annotations", "::error title=R11 "),
-        ("gradescope", '{\n  "score": 70.76'),
+        ("github-summary", "## Book reviews: 49.0 of 100, level 2 of 5"),
+        ("annotations", "::error file=app/settings.py,line=12"),
+        ("gradescope", '{\n  "score": 49.0'),
         ("prairielearn", '{\n  "gradable": true'),
     ],
 )

@@ -21,7 +21,12 @@ PROFILE = Profile(
     title="Tried",
     source="these tests",
     areas=(
-        Area(name="work", title="Functionality", weight=50, lines=(Line(criteria="behaviour.*"),)),
+        Area(
+            name="work",
+            title="Functionality",
+            weight=50,
+            lines=(Line(criteria="behaviour.*"), Line(criteria="performance.*")),
+        ),
         Area(name="code", title="Code quality", weight=30, lines=(Line(criteria="code.*"),)),
         Area(name="safe", title="Security", weight=10, lines=(Line(criteria="security.*"),)),
         Area(name="tests", title="Testing", weight=10, lines=(Line(criteria="tests.*"),)),

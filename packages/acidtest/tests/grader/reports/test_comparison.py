@@ -99,7 +99,7 @@ def second(first: Judgement, coded: ModuleType) -> Judgement:
 @pytest.fixture(scope="module")
 def told(first: Judgement, second: Judgement, sample: ModuleType) -> Comparison:
     """Both of them, and one that did not start."""
-    broken = sample.unjudged(Outcome.NOT_STARTED)
+    broken = sample.unjudged(Outcome.NOT_STARTED).model_copy(update={"findings": (), "marks": ()})
     return compare_judgements([first, second, broken])
 
 

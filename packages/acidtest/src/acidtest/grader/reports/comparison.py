@@ -170,7 +170,7 @@ def _column(letter: str, judgement: Judgement) -> Column:
         letter=letter,
         label=judgement.submission.label,
         run=judgement.run,
-        points=total(judgement) if judged else None,
+        points=total(judgement),
         level=judgement.assessment.level if judgement.assessment and judged else None,
         headline="" if judged else wording.OUTCOME_HEADLINES[judgement.outcome],
         checks=f"{len(rows.passed)} of {wording.plural(asked, 'check')} passed" if judged else "",
@@ -179,7 +179,7 @@ def _column(letter: str, judgement: Judgement) -> Column:
 
 def _areas(judgement: Judgement) -> dict[str, Cell]:
     told = judgement.assessment
-    if told is None:
+    if told is None or judgement.outcome is not Outcome.JUDGED:
         return {}
     return {
         area.title: Cell(area.earned, area.possible, area.level)

@@ -39,9 +39,12 @@ def render_summary(judgement: Judgement) -> str:
     parts = [*_head(judgement)]
     if judgement.outcome is Outcome.JUDGED:
         parts += [*_table(judgement), *_rows(judgement), *_untold(judgement)]
-    elif judgement.log:
+    else:
         lines = judgement.log.splitlines()[-_LOG:]
-        parts += ["### The end of the log", "\n".join(_code(line) for line in lines if line)]
+        if lines:
+            parts += ["### The end of the log", "\\\n".join(_code(line) for line in lines if line)]
+        if judgement.findings and judgement.outcome is not Outcome.VOID:
+            parts += _rows(judgement, "Read in its files")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -118,12 +121,12 @@ def _bounds(assessment: Assessment) -> Iterator[str]:
         yield f"{round(100 * assessment.assessed)} % of the weight could be assessed."
 
 
-def _rows(judgement: Judgement) -> Iterator[str]:
+def _rows(judgement: Judgement, title: str = "What to mend first") -> Iterator[str]:
     told = [loss for loss in losses(judgement) if not loss.silenced]
     if not told:
         yield "Nothing was found that costs a point."
         return
-    yield "### What to mend first"
+    yield f"### {title}"
     yield "\n".join(_row(loss) for loss in told[:MOST_ROWS])
     if len(told) > MOST_ROWS:
         yield f"And {len(told) - MOST_ROWS} more, in the report."

@@ -32,6 +32,7 @@ def render(judgement: Judgement) -> str:
             "outcome": judgement.outcome.value,
         },
     }
+    # What does not run earns nothing, however well its files read.
     score = total(judgement) if judged else _unjudged(judgement)
     if score is not None:
         results = {"score": round(score, 2), **results}

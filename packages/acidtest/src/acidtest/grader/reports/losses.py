@@ -7,7 +7,7 @@ here, each with its place where there is one, so that every format tells the sam
 from typing import NamedTuple
 
 from acidtest.core.finding import Finding, Place, Severity
-from acidtest.core.judgement import Judgement
+from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.score import severities_of
 from acidtest.core.verdict import Kind, Visibility
 from acidtest.grader.reports import wording
@@ -52,7 +52,7 @@ class Loss(NamedTuple):
 
 def costs(judgement: Judgement) -> dict[str, float]:
     """Points lost by id of a check or a finding, on the scale of the total that is shown."""
-    if judgement.options.only:
+    if _without_total(judgement):
         return {}
     if judgement.assessment is not None:
         return wording.costs_of(judgement.assessment)
@@ -61,11 +61,16 @@ def costs(judgement: Judgement) -> dict[str, float]:
 
 def total(judgement: Judgement) -> float | None:
     """The points of the whole, 0 to 100; None when there is no total."""
-    if judgement.options.only:
+    if _without_total(judgement):
         return None
     if judgement.assessment is not None:
         return judgement.assessment.points
     return judgement.score.points
+
+
+def _without_total(judgement: Judgement) -> bool:
+    """Whether points would say less than they seem to: what was read is no whole."""
+    return bool(judgement.options.only) or judgement.outcome is not Outcome.JUDGED
 
 
 def in_short(judgement: Judgement) -> str:
