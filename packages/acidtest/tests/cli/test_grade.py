@@ -65,6 +65,23 @@ def test_the_options_reach_the_grader(acidtest: Run, player: Any, state: Path) -
     assert not request.allow_unsafe
 
 
+def test_reports_of_other_tools_reach_the_grader(
+    acidtest: Run, player: Any, tmp_path: Path
+) -> None:
+    """They are looked at before anything runs, and one that cannot be read stops the command."""
+    report, broken = tmp_path / "a.sarif", tmp_path / "b.sarif"
+    report.write_text('{"version": "2.1.0", "runs": []}')
+    broken.write_text("{}")
+
+    refused = acidtest(*GRADE, "--merge-sarif", str(report), "--merge-sarif", str(broken))
+    acidtest(*GRADE, "--merge-sarif", str(report))
+
+    (request,) = player.requests
+    assert request.sarif == (report,)
+    assert refused.code == 2
+    assert "b.sarif is no SARIF 2.1 log" in refused.err
+
+
 @pytest.mark.parametrize("slug", ["book-reviews", "orders", "struggling-orders"])
 def test_a_reference_brings_the_packages_beside_it(acidtest: Run, player: Any, slug: str) -> None:
     """The folder of a reference service alone is enough; any other folder is taken as it is."""

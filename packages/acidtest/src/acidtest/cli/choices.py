@@ -1,5 +1,6 @@
 """Options that several commands share, spelled once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -63,6 +64,18 @@ Profile = Annotated[
         metavar="PROFILE",
         help="Who weighs it: a file of catalogue/profiles. The problem's own when not said.",
         autocompletion=_complete_profile,
+        show_default=False,
+    ),
+]
+MergeSarif = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--merge-sarif",
+        metavar="FILE",
+        help="A SARIF report of another tool about its code, merged with what ours see; may be "
+        "given again.",
+        exists=True,
+        dir_okay=False,
         show_default=False,
     ),
 ]

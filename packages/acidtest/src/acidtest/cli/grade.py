@@ -1,5 +1,6 @@
 """`acidtest grade`: judge a submission and write the reports that were asked for."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from acidtest.cli import wiring
 from acidtest.cli.archive import PAGE
 from acidtest.cli.choices import (
     Driver,
+    MergeSarif,
     Problem,
     Profile,
     Quick,
@@ -63,6 +65,7 @@ def grade(
     quick: Quick = False,
     only: _Only = None,
     profile: Profile = None,
+    merge_sarif: MergeSarif = None,
     driver: Driver = None,
     local_unsafe: Unsafe = False,
     seed: _Seed = None,
@@ -107,6 +110,7 @@ def grade(
         quick=quick,
         only=tuple(only or ()),
         profile=profile,
+        sarif=_checked(merge_sarif or ()),
         driver=chosen,
         allow_unsafe=chosen == wiring.UNSAFE,
         seed=seed,
@@ -117,6 +121,17 @@ def grade(
     wanted.write(judgement, source=str(Path(folder, service or "")))
     _say_where(console, wanted.page() or str(kept / PAGE))
     raise typer.Exit(of_judgement(judgement, threshold=threshold))
+
+
+def _checked(reports: Iterable[Path]) -> tuple[Path, ...]:
+    """The reports of other tools, each of which can be read."""
+    # The stages take a while to load, and help must not wait for them.
+    from acidtest.grader.stages.foreign import check_sarif  # noqa: PLC0415 - see above
+
+    paths = tuple(report.resolve() for report in reports)
+    for path in paths:
+        check_sarif(path)
+    return paths
 
 
 def _absolute(source: str) -> str:

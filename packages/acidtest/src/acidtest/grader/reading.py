@@ -14,6 +14,7 @@ from acidtest.core.evidence import clip
 from acidtest.grader.lab.intake import Submission
 from acidtest.grader.lab.sandbox import Driver
 from acidtest.grader.stages import StageOutcome, Toolbox, assess_quality, read_tree, write_sources
+from acidtest.grader.stages.foreign import merged, read_sarif
 from acidtest.grader.stages.tree import SourceTree
 
 _MESSAGE = 300
@@ -37,8 +38,19 @@ async def read(
     driver: Driver,
     run_dir: Path,
     tell: Callable[[str], None],
+    *,
+    sarif: Iterable[Path] = (),
 ) -> Read:
-    """Judge the files of `submission`; never fails, since what breaks here is ours."""
+    """Judge the files of `submission`; never fails, since what breaks here is ours.
+
+    Args:
+        submission: what is read.
+        rules: what findings are called and what they cost.
+        driver: the sandbox in which tools run.
+        run_dir: the run's own folder.
+        tell: hears how far it is.
+        sarif: reports of other tools, which are merged with ours.
+    """
     try:
         tree = await asyncio.to_thread(read_tree, submission.root, outer=submission.tree)
         folder = run_dir / "reading"
@@ -53,7 +65,14 @@ async def read(
             outcomes.append(await stage(tree, toolbox, rules))
         except Exception as error:  # noqa: BLE001 - whatever breaks while reading is ours
             outcomes.append(StageOutcome(notes=(_broke(name, error),)))
-    return Read(_together(outcomes), {str(name): n for name, n in tree.languages.items()})
+    outcome = _together(outcomes)
+    try:
+        reports = [await asyncio.to_thread(read_sarif, path, tree, rules) for path in sarif]
+        outcome = merged(outcome, reports, rules, tree) if reports else outcome
+    except Exception as error:  # noqa: BLE001 - as above
+        said = _broke("reports of other tools", error)
+        outcome = _together([outcome, StageOutcome(notes=(said,))])
+    return Read(outcome, {str(name): n for name, n in tree.languages.items()})
 
 
 def _broke(what: str, error: Exception) -> str:

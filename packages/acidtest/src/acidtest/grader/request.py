@@ -26,6 +26,8 @@ class GradeRequest(BaseModel):
     """Name of the profile that weighs it all; None takes the problem's."""
     read_code: bool = True
     """Whether the code is judged beside the behaviour."""
+    sarif: tuple[Path, ...] = ()
+    """Reports of other tools about the code, which are merged with what ours see."""
     dry_run: bool = False
     """Build, migrate and start it and find out how it speaks, but judge nothing."""
     driver: str | None = None

@@ -5,13 +5,21 @@ it is believed beyond what it can show in the submission's own files.
 """
 
 from acidtest.grader.stages.foreign.junit import Case, CaseState, JunitReport, read_junit
-from acidtest.grader.stages.foreign.sarif import ForeignReport, notes_of, read_sarif
+from acidtest.grader.stages.foreign.merging import merged
+from acidtest.grader.stages.foreign.sarif import (
+    ForeignReport,
+    check_sarif,
+    notes_of,
+    read_sarif,
+)
 
 __all__ = [
     "Case",
     "CaseState",
     "ForeignReport",
     "JunitReport",
+    "check_sarif",
+    "merged",
     "notes_of",
     "read_junit",
     "read_sarif",

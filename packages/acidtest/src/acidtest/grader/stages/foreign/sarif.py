@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -81,20 +82,28 @@ def read_sarif(path: Path, tree: SourceTree, rules: Rules) -> ForeignReport:
     return ForeignReport(tuple(dict.fromkeys(hits)), said)
 
 
-def notes_of(hits: Iterable[Hit], rules: Rules, tree: SourceTree) -> tuple[Finding, ...]:
-    """Return what no rule of ours knows, as notes without a cost; the rest is `weigh`'s."""
-    unknown = [hit for hit in hits if (hit.tool, hit.code) not in rules.by_code]
+def check_sarif(path: Path) -> None:
+    """Say now, and not after a whole run, that a report cannot be read.
+
+    Raises:
+        UsageError: it is no SARIF 2.1, or too large.
+    """
+    _load(path)
+
+
+def notes_of(hits: Iterable[Hit], tree: SourceTree) -> tuple[Finding, ...]:
+    """Return hits that nothing weighs, as notes without a cost."""
     return numbered(
         Finding(
             rule=f"foreign.{hit.tool}",
             criterion=_CRITERION,
             severity=Severity.NOTE,
             message=hit.message,
-            why=f"Seen by {hit.tool}, whose report was handed in; no rule weighs it.",
+            why=f"Seen by {hit.tool}, whose report was handed in; nothing weighs it.",
             place=_place(tree, hit),
             tools=(f"{hit.tool} {hit.code}",),
         )
-        for hit in unknown[:MOST_NOTES]
+        for hit in islice(hits, MOST_NOTES)
     )
 
 
