@@ -164,10 +164,19 @@ def test_the_program_gets_none_of_the_jobs_variables(runner: Runner) -> None:
 
     names = {line.partition("=")[0] for line in runner.text("environment").splitlines()}
     assert names <= {
-        "PATH", "HOME", "GITHUB_WORKSPACE", "ACIDTEST_STATE", "PWD", "SHLVL", "_", "SUDO_COMMAND",
+        "PATH", "HOME", "GITHUB_WORKSPACE", "ACIDTEST_STATE", "ACIDTEST_CATALOGUE", "PWD", "SHLVL", "_", "SUDO_COMMAND",
         "SUDO_USER", "SUDO_UID", "SUDO_GID",
     }  # fmt: skip
     assert "secret" not in runner.text("environment")
+
+
+def test_the_catalogue_is_ours_wherever_it_runs(runner: Runner) -> None:
+    """A catalogue in the folder that was checked out, which holds programs, is not taken."""
+    runner.grade()
+
+    assert f"ACIDTEST_CATALOGUE={ROOT / 'catalogue'}\n" in runner.text("environment")
+    gitlab = yaml.safe_load(_blocks("yaml")[1])["acidtest"]
+    assert gitlab["variables"]["ACIDTEST_CATALOGUE"] == "/opt/acidtest/catalogue"
 
 
 def test_how_it_ended_is_how_the_step_ends(runner: Runner) -> None:

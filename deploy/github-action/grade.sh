@@ -20,8 +20,12 @@ words=(
 [ "${ACIDTEST_QUICK:-false}" != true ] || words+=(--quick)
 words+=(-- "${ACIDTEST_PATH:-.}")
 
-# Of the runner's environment nothing else goes along: it holds tokens.
-clean=(env -i "PATH=$PATH" "GITHUB_WORKSPACE=${GITHUB_WORKSPACE:-}" ACIDTEST_STATE=/var/tmp/acidtest)
+# Of the runner's environment nothing else goes along: it holds tokens. The catalogue is named, because
+# one in the folder that was checked out would be taken before ours, and a catalogue holds programs.
+clean=(
+  env -i "PATH=$PATH" "GITHUB_WORKSPACE=${GITHUB_WORKSPACE:-}" "ACIDTEST_CATALOGUE=$root/catalogue"
+  ACIDTEST_STATE=/var/tmp/acidtest
+)
 if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then
   clean=(sudo -n "${clean[@]}" HOME=/root)
 else

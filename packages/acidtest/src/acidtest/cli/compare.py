@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from acidtest.catalogue.rules import load_rules
 from acidtest.cli import wiring
 from acidtest.core.errors import UsageError
 from acidtest.grader.reports import compare_judgements, comparison_lines, render_comparison
@@ -32,7 +33,8 @@ def compare(
     Nothing is run, and nothing is judged anew.
     """
     archive = wiring.archive()
-    told = compare_judgements([archive.judgement(run) for run in runs])
+    titles = {name: rule.title for name, rule in load_rules().rules.items()}
+    told = compare_judgements([archive.judgement(run) for run in runs], titles=titles)
     console = wiring.screen()
     for line in comparison_lines(told):
         console.print(line, soft_wrap=isinstance(line, Text))

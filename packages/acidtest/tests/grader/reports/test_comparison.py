@@ -14,7 +14,7 @@ from acidtest.core.finding import Place
 from acidtest.core.judgement import Judgement, Outcome
 from acidtest.core.verdict import Status
 from acidtest.grader.reports import compare_judgements, comparison_lines, render_comparison
-from acidtest.grader.reports.comparison import Comparison
+from acidtest.grader.reports.comparison import Cell, Comparison, Row
 
 _VOID = {"meta", "line", "circle", "br"}
 
@@ -100,7 +100,9 @@ def second(first: Judgement, coded: ModuleType) -> Judgement:
 def told(first: Judgement, second: Judgement, sample: ModuleType) -> Comparison:
     """Both of them, and one that did not start."""
     broken = sample.unjudged(Outcome.NOT_STARTED).model_copy(update={"findings": (), "marks": ()})
-    return compare_judgements([first, second, broken])
+    return compare_judgements(
+        [first, second, broken], titles={"errors.swallowed": "An error is caught and forgotten"}
+    )
 
 
 def test_what_only_one_has_is_told_of_it_alone(told: Comparison) -> None:
@@ -113,7 +115,8 @@ def test_what_only_one_has_is_told_of_it_alone(told: Comparison) -> None:
     }  # fmt: skip
     assert two == ["keys_expire"]
     assert three == []
-    assert "errors.swallowed" in {row.title for row in told.shared}
+    shared = {row.title for row in told.shared}
+    assert {"An error is caught and forgotten", "style.hostile"} <= shared
 
 
 def test_scores_stand_in_the_order_given(told: Comparison) -> None:
@@ -124,6 +127,12 @@ def test_scores_stand_in_the_order_given(told: Comparison) -> None:
     assert {row.title for row in told.areas} == {"Functionality", "Code quality", "Security"}
     assert all(len(row.cells) == 3 for row in (*told.areas, *told.groups))
     assert all(row.cells[2] is None for row in told.groups)
+
+
+def test_the_best_of_a_row_is_marked_where_they_differ() -> None:
+    """The most points are told from the others; where all have the same, none stands out."""
+    assert Row("x", (Cell(3, 5), None, Cell(4, 5), Cell(4, 5))).best == "4.0"
+    assert not Row("x", (Cell(4, 5), None, Cell(4, 5))).best
 
 
 def test_loads_are_drawn_on_one_axis(told: Comparison) -> None:

@@ -63,6 +63,12 @@ class Row(NamedTuple):
     cells: tuple[Cell | None, ...]
     """None where nobody could tell."""
 
+    @property
+    def best(self) -> str:
+        """The most points of the row as they are shown; empty where all have the same."""
+        shown = {cell.points: cell.earned for cell in self.cells if cell is not None}
+        return max(shown, key=lambda points: shown[points]) if len(shown) > 1 else ""
+
 
 class Shared(NamedTuple):
     """A failed check or a rule that more than one submission has."""
@@ -91,8 +97,14 @@ class Comparison(NamedTuple):
     measures: tuple[Measure, ...]
 
 
-def compare(judgements: Sequence[Judgement]) -> Comparison:
+def compare(
+    judgements: Sequence[Judgement], *, titles: Mapping[str, str] | None = None
+) -> Comparison:
     """Put judgements of one problem side by side, in the order given.
+
+    Args:
+        judgements: what is compared.
+        titles: what a broken rule is called, by its name.
 
     Raises:
         UsageError: they are too few, too many, or of different problems.
@@ -114,7 +126,7 @@ def compare(judgements: Sequence[Judgement]) -> Comparison:
         alone=tuple(
             tuple(loss for loss in one if having[_kind(loss)] == 1)[:MOST_ROWS] for one in told
         ),
-        shared=_shared(told, having),
+        shared=_shared(told, having, titles or {}),
         measures=measures(judgements),
     )
 
@@ -208,17 +220,19 @@ def _kind(loss: Loss) -> str:
     return f"check {loss.rule}" if loss.row else f"rule {loss.rule}"
 
 
-def _title(loss: Loss) -> str:
+def _title(loss: Loss, titles: Mapping[str, str]) -> str:
     if loss.row is None:
-        return loss.rule
+        return titles.get(loss.rule, loss.rule)
     advice = " (advice)" if loss.row.info.kind is Kind.ADVISORY else ""
     return f"{loss.row.info.requirement} {loss.row.info.title}{advice}"
 
 
-def _shared(told: Sequence[Sequence[Loss]], having: Mapping[str, int]) -> tuple[Shared, ...]:
-    titles = {_kind(loss): _title(loss) for one in told for loss in one}
+def _shared(
+    told: Sequence[Sequence[Loss]], having: Mapping[str, int], titles: Mapping[str, str]
+) -> tuple[Shared, ...]:
+    named = {_kind(loss): _title(loss, titles) for one in told for loss in one}
     rows = []
-    for kind, title in titles.items():
+    for kind, title in named.items():
         if having[kind] > 1:
             found = [[loss for loss in one if _kind(loss) == kind] for one in told]
             costs = tuple(sum(x.cost for x in one) if one else None for one in found)
