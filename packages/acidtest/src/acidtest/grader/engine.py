@@ -252,9 +252,7 @@ class Grading:
         if not request.read_code or request.only or request.dry_run:
             return StageOutcome()
         async with self.stage("read") as tell:
-            found = await read(
-                submission, self.rules, place.driver, place.run_dir, tell, sarif=request.sarif
-            )
+            found = await read(submission, self.rules, place, tell, sarif=request.sarif)
         self.environment.update({f"lines of {name}": str(n) for name, n in found.languages.items()})
         return found.outcome
 

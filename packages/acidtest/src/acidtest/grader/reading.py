@@ -11,8 +11,8 @@ from typing import NamedTuple
 from acidtest.catalogue.rules import Rules
 from acidtest.core.errors import AcidTestError
 from acidtest.core.evidence import clip
+from acidtest.grader.baseline import Place
 from acidtest.grader.lab.intake import Submission
-from acidtest.grader.lab.sandbox import Driver
 from acidtest.grader.stages import StageOutcome, Toolbox, assess_quality, read_tree, write_sources
 from acidtest.grader.stages.foreign import merged, read_sarif
 from acidtest.grader.stages.tree import SourceTree
@@ -35,8 +35,7 @@ class Read(NamedTuple):
 async def read(
     submission: Submission,
     rules: Rules,
-    driver: Driver,
-    run_dir: Path,
+    place: Place,
     tell: Callable[[str], None],
     *,
     sarif: Iterable[Path] = (),
@@ -46,18 +45,17 @@ async def read(
     Args:
         submission: what is read.
         rules: what findings are called and what they cost.
-        driver: the sandbox in which tools run.
-        run_dir: the run's own folder.
+        place: the run's own folder, and the sandbox in which tools run.
         tell: hears how far it is.
         sarif: reports of other tools, which are merged with ours.
     """
     try:
         tree = await asyncio.to_thread(read_tree, submission.root, outer=submission.tree)
-        folder = run_dir / "reading"
+        folder = place.run_dir / "reading"
         sources = await asyncio.to_thread(write_sources, tree, folder / "sources")
     except (OSError, ValueError) as error:
         return Read(StageOutcome(notes=(_broke("files", error),)), {})
-    toolbox = Toolbox(driver, folder, sources)
+    toolbox = Toolbox(place.driver, folder, sources)
     outcomes = []
     for name, stage in STAGES.items():
         tell(f"judging its {name}")
