@@ -3,14 +3,18 @@
 import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from acidtest.core.finding import Finding, Place, Severity, numbered
 from acidtest.core.judgement import Outcome
 from acidtest.grader.reports import github
+from acidtest.grader.reports.inert import one_line
 
 _COMMAND = re.compile(r"::(error|warning|notice) ([^:]*)::(.*)")
 _OURS = {"text", "softbreak", "code_inline", "strong_open", "strong_close"}
@@ -56,7 +60,9 @@ def test_a_run_without_checks_is_explained(
     unjudged = sample.unjudged(outcome)
 
     snapshot(f"github-{outcome}.md.txt", github.render_summary(unjudged))
-    assert _COMMAND.fullmatch(github.render_annotations(unjudged).rstrip("\n"))
+    lines = github.render_annotations(unjudged).splitlines()
+    assert all(_COMMAND.fullmatch(line) for line in lines)
+    assert outcome is not Outcome.VOID or len(lines) == 1
 
 
 def test_hostile_text_is_dead_in_the_summary(summary: str) -> None:
@@ -88,6 +94,35 @@ def test_anybodys_words_end_where_we_say(text: str) -> None:
     assert [span.strip() for span in spans] == [text.replace("\n", "⟨LF⟩").strip()]
     assert tokens[-1].type == "bullet_list_close"
     assert any(token.type == "text" and token.content == " after" for token in tokens)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet=st.one_of(st.sampled_from("`|\\<>&[]()!*_#@~-\n "), st.characters())))
+def test_nothing_leaves_its_code_span(text: str) -> None:
+    """Of whatever words, nothing but our own stands outside of the span."""
+    tokens = [t for t in _leaves(f"- **1** {github._code(text)} after") if not t.children]
+
+    kinds = {token.type for token in tokens if token.type in {*_OURS, "html_inline", "link_open"}}
+    assert kinds <= _OURS
+    words = " ".join(token.content for token in tokens if token.type == "text")
+    assert words.split() == ["1", "after"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text(alphabet=st.one_of(st.sampled_from("%:,\r\n#[]=\u2028 "), st.characters())), st.text()
+)
+def test_a_command_says_what_it_was_given_and_no_more(message: str, title: str) -> None:
+    """A runner that decodes it gets the words back, shown inert, as one message and one title."""
+    command = github._command("error", {"title": title}, message)
+
+    found = _COMMAND.fullmatch(command.removesuffix("\n"))
+    assert found
+    assert "##[" not in command
+    value = found[2].removeprefix("title=")
+    assert "," not in value
+    assert unquote(value) == one_line(title, limit=300).replace("##[", "## [")
+    assert unquote(found[3]) == one_line(message, limit=600).replace("##[", "## [")
 
 
 @pytest.mark.parametrize(

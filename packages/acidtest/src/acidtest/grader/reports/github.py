@@ -7,7 +7,6 @@ it can neither end its line nor begin another command.
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from acidtest.core.assessment import AreaScore, Assessment
 from acidtest.core.finding import Severity
@@ -55,15 +54,17 @@ def render_annotations(judgement: Judgement, *, folder: str = "") -> str:
         judgement: what is told.
         folder: where the submission lies in its repository, which places are relative to.
     """
+    lines: dict[str, list[str]] = {level: [] for level in _LEVELS.values()}
     if judgement.outcome is not Outcome.JUDGED:
-        said = judgement.message or wording.OUTCOME_HEADLINES[judgement.outcome]
-        return _command("error", {"title": wording.OUTCOME_HEADLINES[judgement.outcome]}, said)
-    shown = [loss for loss in losses(judgement) if not loss.silenced]
-    lines = []
-    for level in dict.fromkeys(_LEVELS.values()):
-        of_level = (loss for loss in shown if _LEVELS[loss.severity] == level)
-        lines += [_annotation(judgement, one, folder) for one in islice(of_level, MOST_OF_A_LEVEL)]
-    return "".join(lines)
+        headline = wording.OUTCOME_HEADLINES[judgement.outcome]
+        said = judgement.message or headline
+        lines["error"].append(_command("error", {"title": headline}, said))
+    if judgement.outcome is not Outcome.VOID:
+        for loss in losses(judgement):
+            of_level = lines[_LEVELS[loss.severity]]
+            if not loss.silenced and len(of_level) < MOST_OF_A_LEVEL:
+                of_level.append(_annotation(judgement, loss, folder))
+    return "".join(line for of_level in lines.values() for line in of_level)
 
 
 def _head(judgement: Judgement) -> Iterator[str]:
