@@ -6,7 +6,12 @@ import pytest
 import yaml
 
 import acidtest.schemas
-from acidtest.catalogue.loader import CATALOGUE_VARIABLE, load_problem, problem_slugs
+from acidtest.catalogue.loader import (
+    CATALOGUE_VARIABLE,
+    catalogue_folder,
+    load_problem,
+    problem_slugs,
+)
 from acidtest.catalogue.problem import schema
 from acidtest.core.errors import PackageError, UsageError
 
@@ -79,6 +84,17 @@ def test_without_a_catalogue_the_way_out_is_said(
 
     with pytest.raises(UsageError, match=CATALOGUE_VARIABLE):
         load_problem("tiny")
+
+
+def test_a_catalogue_in_the_current_folder_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Graded from inside a submission, its own `catalogue/` with its own checks is never taken."""
+    (tmp_path / "catalogue" / "problems" / "mine").mkdir(parents=True)
+    monkeypatch.delenv(CATALOGUE_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    assert not catalogue_folder().is_relative_to(tmp_path)
 
 
 def test_the_published_schema_is_that_of_the_model() -> None:

@@ -26,7 +26,7 @@ def catalogue_folder() -> Path:
         if (place / "problems").is_dir():
             return place
     raise UsageError(
-        f"no catalogue found; run inside a clone of the project or set {CATALOGUE_VARIABLE}"
+        f"no catalogue found; install from a clone of the project or set {CATALOGUE_VARIABLE}"
         " to the folder that holds problems/"
     )
 
@@ -44,8 +44,8 @@ def shared_folder(part: str) -> Path:
 
 
 def _places() -> list[Path]:
-    folders = (Path.cwd(), *Path(__file__).resolve().parents)
-    return [folder / "catalogue" for folder in folders]
+    # Never the current folder: it may be a submission's, and checks are programs of ours.
+    return [folder / "catalogue" for folder in Path(__file__).resolve().parents]
 
 
 def problem_slugs() -> tuple[str, ...]:
