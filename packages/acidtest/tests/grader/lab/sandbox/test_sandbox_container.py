@@ -260,6 +260,28 @@ async def test_an_image_keeps_its_own_work_folder_and_environment(
     assert lines == ["from the kit", "hello", "green"]
 
 
+async def test_a_program_that_ends_at_once_has_ended(
+    engine: ContainerDriver, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container whose program is over before it is looked for is no trouble of ours."""
+    sandbox = await engine.prepare(
+        SandboxSpec(name="short", image=IMAGE, command="true", run_dir=run.path),
+        on_line=lambda *_: None,
+    )
+    look = sandbox._find_main
+
+    async def late() -> None:
+        assert await sandbox.wait(30) == 0
+        await look()
+
+    monkeypatch.setattr(sandbox, "_find_main", late)
+    try:
+        await sandbox.release()
+        await sandbox.signal(signal.SIGTERM)
+    finally:
+        await sandbox.close()
+
+
 async def test_a_run_takes_its_image_with_it(
     engine: ContainerDriver, run: RunDirectory, tmp_path: Path
 ) -> None:

@@ -194,7 +194,8 @@ class ContainerSandbox(HeldSandbox):
         file.chmod(0o644)
 
     async def _find_main(self) -> None:
-        self._main_fd = os.pidfd_open(self._held.first)
+        # Held since it waited at the pipe: a short program may have ended by now.
+        self._main_fd = None if self._first_fd is None else os.dup(self._first_fd)
 
     def _start_watching(self) -> None:
         super()._start_watching()
