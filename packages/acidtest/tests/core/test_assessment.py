@@ -102,6 +102,14 @@ def test_an_area_without_marks_is_named_and_hands_its_weight_on() -> None:
     assert result.areas[1].unassessed == {"code.errors": "nobody looked", "code.*": "nobody looked"}
 
 
+def test_what_lost_nothing_is_a_hundred() -> None:
+    """Thirds and sevenths of a hundred do not add up to less by being rounded one by one."""
+    marks = [mark_of(one, {}) for one in ("behaviour.data", "code.style", "performance.load")]
+    thirds = tuple(area.model_copy(update={"weight": 1}) for area in PROFILE.areas)
+
+    assert assess(PROFILE.model_copy(update={"areas": thirds}), marks).points == 100
+
+
 def test_speed_counts_for_no_more_than_truth() -> None:
     """A fast service with half of its answers wrong earns half of its speed."""
     result = assess(

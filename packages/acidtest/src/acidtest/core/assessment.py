@@ -92,9 +92,10 @@ def assess(
     rows = tuple(
         _levelled(profile, area, row) for area, row in zip(profile.areas, scores, strict=True)
     )
-    earned = sum(row.earned for row in rows)
+    # Not of the rounded rows: what lost nothing is a hundred.
+    earned = round(sum(row.earned for row in scores), 2)
     ceiling = _ceiling(profile, seen, earned)
-    points = None if profile.stops_at or not told else round(_under(ceiling, earned), 2)
+    points = None if profile.stops_at or not told else _under(ceiling, earned)
     whole = sum(area.weight for area in profile.areas)
     return Assessment(
         profile=profile.name,

@@ -75,7 +75,7 @@ def _bar(area: AreaScore) -> list[str | tuple[str, str]]:
     return [
         ("█" * full, "green"),
         ("░" * (_BAR - full), "red"),
-        f"  {wording.points(area.earned):>5} of {area.possible:.1f}{level}",
+        f"  {wording.of_area(area.earned, area.possible):>5} of {area.possible:.1f}{level}",
         (partly, "dim"),
     ]
 

@@ -61,6 +61,7 @@ def _environment() -> Environment:
         duration=wording.duration,
         plural=wording.plural,
         earned=wording.earned,
+        of_area=wording.of_area,
         sentence=wording.sentence,
         status=wording.STATUS_WORDS.__getitem__,
     )

@@ -70,6 +70,11 @@ def earned(group: GroupPoints) -> str:
     return f"{group.possible:.1f}" if group.whole else points(group.earned)
 
 
+def of_area(earned: float, possible: float) -> str:
+    """The points of an area; they read like the possible ones only when none was lost."""
+    return f"{possible:.1f}" if possible - earned < 0.005 else points(earned)  # noqa: PLR2004 - half a hundredth
+
+
 def cost(value: float) -> str:
     """A lost `value` of points; what rounds to nothing still reads as something."""
     return f"{value:.1f}" if value >= 0.05 else "under 0.1"  # noqa: PLR2004 - half a decimal
