@@ -162,12 +162,17 @@ def test_each_format_can_be_asked_for(
 
 @pytest.mark.parametrize(
     ("source", "folder"),
-    [("/work/repo/services/a", "services/a"), ("/work/repo", ""), ("/else/a", ""), ("a", "")],
+    [
+        ("/checkout/repo/services/a", "services/a"),
+        ("/checkout/repo", ""),
+        ("/else/a", ""),
+        ("a", ""),
+    ],
 )
 def test_places_are_told_as_the_repository_has_them(source: str, folder: str) -> None:
     """A submission below what a CI checked out has its folder before its files."""
     for variable in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
-        assert folder_in_repository(source, {variable: "/work/repo"}) == folder
+        assert folder_in_repository(source, {variable: "/checkout/repo"}) == folder
     assert not folder_in_repository(source, {})
 
 

@@ -30,9 +30,10 @@ def test_a_copy_is_one_finding_as_long_as_it_is(length: int, before: int, after:
     copy = block("copied", length)
     tree = tree_of(block("a", before) + copy + block("b", after), copy + block("c", after))
 
-    hits = copies(tree).hits
+    hits, copied = copies(tree)
 
     assert len(hits) == (length >= WINDOW)
+    assert copied == (length if hits else 0)
     if hits:
         assert hits[0].end_line is not None
         assert hits[0].line is not None

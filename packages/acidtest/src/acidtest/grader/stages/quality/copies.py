@@ -44,6 +44,7 @@ def copies(tree: SourceTree) -> Copies:
                 windows[key].append((path, start))
     hits: list[Hit] = []
     taken: set[tuple[str, int]] = set()
+    copied = 0
     for places in windows.values():
         free = [place for place in places if place not in taken]
         if len(free) <= 1:
@@ -52,7 +53,8 @@ def copies(tree: SourceTree) -> Copies:
         for path, start in free:
             taken.update((path, start + offset) for offset in range(length))
         hits.append(_hit(files, free, length))
-    return Copies(hits, sum(WINDOW * (len(hit.related)) for hit in hits))
+        copied += length * (len(free) - 1)
+    return Copies(hits, copied)
 
 
 def _telling(file: SourceFile) -> list[_Line]:
