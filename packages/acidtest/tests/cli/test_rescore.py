@@ -53,3 +53,13 @@ def test_what_is_not_there_is_named(
 
     assert ended.code == 2
     assert said in " ".join(ended.err.split())
+
+
+def test_a_file_that_cannot_be_written_is_named(acidtest: Run, graded: Any, tmp_path: Path) -> None:
+    """A target below a file is a mistake of the caller's, and no breakage of ours."""
+    (tmp_path / "taken").write_text("")
+
+    ended = acidtest("rescore", graded.sample.RUN, "--json", str(tmp_path / "taken" / "x.json"))
+
+    assert ended.code == 2
+    assert "cannot be written" in " ".join(ended.err.split())

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from acidtest.catalogue.rules import load_rules
 from acidtest.cli import wiring
-from acidtest.core.errors import UsageError
+from acidtest.cli.renderings import write_file
 from acidtest.grader.reports import compare_judgements, comparison_lines, render_comparison
 
 
@@ -39,9 +39,5 @@ def compare(
     for line in comparison_lines(told):
         console.print(line, soft_wrap=isinstance(line, Text))
     if html is not None:
-        try:
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_text(render_comparison(told), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{html} cannot be written: {error.strerror}.") from error
+        write_file(html, render_comparison(told))
         console.print(Text("Page  ", style="bold") + Text(str(html)), soft_wrap=True)

@@ -134,13 +134,23 @@ def folder_in_repository(source: str, environment: Mapping[str, str]) -> str:
     return ""
 
 
+def write_file(path: Path, text: str) -> None:
+    """Write what a person asked for to `path`, whose folder is made where it is missing.
+
+    Half a surrogate pair, which no UTF-8 file can hold, is written by its name.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
 def _write(text: str, target: str) -> None:
     if target == STDOUT:
         typer.echo(text, nl=False)
-        return
-    path = Path(target)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    else:
+        write_file(Path(target), text)

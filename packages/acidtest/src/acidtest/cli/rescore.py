@@ -9,7 +9,8 @@ from acidtest.catalogue.loader import load_problem
 from acidtest.catalogue.profiles import load_profile
 from acidtest.cli import wiring
 from acidtest.cli.choices import Profile
-from acidtest.grader.reports import summary, write_json
+from acidtest.cli.renderings import write_file
+from acidtest.grader.reports import render_json, summary
 from acidtest.grader.rescore import rescore as weigh_anew
 
 
@@ -40,4 +41,4 @@ def rescore(
     for line in summary(weighed, width=console.width):
         console.print(line, soft_wrap=True)
     if json is not None:
-        write_json(weighed, json)
+        write_file(json, render_json(weighed))

@@ -10,6 +10,7 @@ from rich.text import Text
 from acidtest.catalogue.loader import load_problem
 from acidtest.cli import wiring
 from acidtest.cli.choices import complete_problem
+from acidtest.cli.renderings import write_file
 from acidtest.core.errors import UsageError
 
 MOST = 300
@@ -66,11 +67,7 @@ def similar(
     for line in similarity_lines(told):
         console.print(line, soft_wrap=True)
     if json is not None:
-        try:
-            json.parent.mkdir(parents=True, exist_ok=True)
-            json.write_text(similarity_json(told), encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise UsageError(f"{json} cannot be written: {error.strerror}.") from error
+        write_file(json, similarity_json(told))
         console.print(Text("All pairs  ", style="bold") + Text(str(json)), soft_wrap=True)
 
 
