@@ -20,8 +20,8 @@ words=(
 [ "${ACIDTEST_QUICK:-false}" != true ] || words+=(--quick)
 words+=(-- "${ACIDTEST_PATH:-.}")
 
-# Of the runner's environment nothing else goes along: it holds tokens. The catalogue is named, because
-# one in the folder that was checked out would be taken before ours, and a catalogue holds programs.
+# Of the runner's environment nothing else goes along: it holds tokens, and might name another catalogue,
+# which holds programs.
 clean=(
   env -i "PATH=$PATH" "GITHUB_WORKSPACE=${GITHUB_WORKSPACE:-}" "ACIDTEST_CATALOGUE=$root/catalogue"
   ACIDTEST_STATE=/var/tmp/acidtest

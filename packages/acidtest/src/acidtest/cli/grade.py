@@ -49,7 +49,11 @@ _Seed = Annotated[
 _Threshold = Annotated[
     float,
     typer.Option(
-        "--threshold", min=0, max=100, metavar="POINTS", help="Exit with 1 below this score."
+        "--threshold",
+        min=0,
+        max=100,
+        metavar="POINTS",
+        help="Exit with 1 below these points for behaviour.",
     ),
 ]
 _Keep = Annotated[

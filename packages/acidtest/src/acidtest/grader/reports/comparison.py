@@ -22,7 +22,6 @@ MOST = 20
 MOST_ROWS = 60
 """Findings told of one submission."""
 
-_NOTHING = 1e-6
 _LETTERS = "ABCDEFGHIJKLMNOPQRST"
 
 
@@ -52,8 +51,7 @@ class Cell(NamedTuple):
     @property
     def points(self) -> str:
         """The earned points as a person reads them; like the possible ones when none was lost."""
-        whole = self.possible - self.earned < _NOTHING
-        return f"{self.possible:.1f}" if whole else wording.points(self.earned)
+        return wording.of_area(self.earned, self.possible)
 
 
 class Row(NamedTuple):

@@ -106,7 +106,7 @@ def _table(judgement: Judgement) -> Iterator[str]:
 def _area(area: AreaScore) -> str:
     if not area.possible:
         return f"| {_text(area.title)} | not assessed | |"
-    told = f"{wording.points(area.earned)} of {area.possible:.1f}"
+    told = f"{wording.of_area(area.earned, area.possible)} of {area.possible:.1f}"
     partly = ", in part" if area.unassessed else ""
     return f"| {_text(area.title)} | {told}{partly} | {area.level or ''} |"
 
